@@ -1,0 +1,93 @@
+"""Turn and Task: the contract between the maths of a game (tasks) and its mechanics (the trainer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+
+Losses = dict[str, Tensor]
+"""Named scalars, already weighted; their sum is minimised."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One player's move: only the child module named `player` is updated."""
+
+    player: str
+    loss: Callable[[Any], Losses]
+    repeats: int = 1  # consecutive updates, each on fresh data (k discriminator steps)
+    penalty: Callable[[Any], Losses] | None = None  # added to the loss before the one backward
+    penalty_every: int = 1  # lazy: played on every n-th iteration, times n (Karras et al., 2020, appendix B)
+
+
+class Task(nn.Module):
+    """A game: child modules are its players, loss methods take a batch, `turns` is the order of play.
+
+    A task knows no device, rank, dtype, optimizer, step count or `.backward()`. Pools of fakes and reference batches
+    are buffers, so that they are checkpointed. Subclasses set the class attributes and define `turns`.
+    """
+
+    Config: ClassVar[type]
+    """Frozen dataclass of architecture and loss weights; the constructor's one argument."""
+
+    inference: ClassVar[tuple[str, ...]] = ("generator",)
+    """The players that a model folder needs to make output; they are averaged when `ema_decay` is set."""
+
+    def __init__(self, config: Any):
+        super().__init__()
+        self.config = config
+        self.observations: dict[str, Tensor] = {}
+        self._handed_over: list[tuple[Any, Any]] = []
+
+    @classmethod
+    def players(cls, config: Any) -> tuple[str, ...]:
+        """Names of the child modules that learn under this config, each with an optimizer of its own."""
+        raise NotImplementedError(f"{cls.__name__} must say who its players are")
+
+    @classmethod
+    def check(cls, config: RunConfig) -> None:
+        """Raise ValueError where parts of a run's config contradict one another; called when a config is read."""
+
+    def turns(self) -> list[Turn]:
+        """The order of play in one iteration."""
+        raise NotImplementedError(f"{type(self).__name__} must say who plays when")
+
+    def observe(self, **values: Tensor) -> None:
+        """Note scalars for the log and the health monitor that are not losses (they stay on the device)."""
+        self.observations.update({name: value.detach() for name, value in values.items()})
+
+    def hand_over(self, batch: Any, made: Any) -> None:
+        """Keep what this turn made of a batch (detached fakes) for a later turn of the same iteration.
+
+        A generator that plays before its discriminator leaves its fakes here, and runs once an iteration, not twice.
+        """
+        self._handed_over.append((batch, made))
+
+    def handed_over(self, batch: Any) -> Any | None:
+        """What an earlier turn of this iteration made of this very batch, or None."""
+        return next((made for owner, made in self._handed_over if owner is batch), None)
+
+    def forget_handed_over(self) -> None:
+        """End of an iteration: fakes of an old generator must not be judged."""
+        self._handed_over.clear()
+
+
+@contextmanager
+def opponents_frozen(task: Task, player: nn.Module):
+    """Inside, only the player's parameters ask for gradients; what they asked for before is restored after."""
+    mine = {id(parameter) for parameter in player.parameters()}
+    frozen = [p for p in task.parameters() if p.requires_grad and id(p) not in mine]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)

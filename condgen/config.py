@@ -1,0 +1,219 @@
+"""Configs: typed frozen dataclasses, YAML files that state only what differs, and key=value overrides.
+
+A config is one YAML file. `task` names a folder of `condgen.tasks`; `model` and `data` are that task's own
+dataclasses; `optimizers` has one entry a player; `trainer` is shared by all. `base: other.yaml` (relative to the
+file) is read first. Everything not stated has the default of its dataclass, where its source is given.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from condgen.errors import UserError
+
+
+class OptimizerName(StrEnum):
+    ADAM = "adam"
+    RMSPROP = "rmsprop"
+
+
+class Schedule(StrEnum):
+    CONSTANT = "constant"
+    STEPS = "steps"  # times `decay` at each of `milestones`
+    LINEAR = "linear"  # constant, then straight to 0 from the first of `milestones` on (CycleGAN)
+    COSINE = "cosine"  # half a cosine down to 0 at the last iteration
+
+
+class Precision(StrEnum):
+    AUTO = "auto"  # bf16 where the device computes it fast, else fp32
+    FLOAT32 = "fp32"
+    BFLOAT16 = "bf16"  # weights in fp32, convolutions and products in bf16
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """How one player learns."""
+
+    name: OptimizerName = OptimizerName.ADAM
+    learning_rate: float = 1e-4
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])  # Adam
+    alpha: float = 0.99  # RMSprop: 0.9 matches TensorFlow's default
+    schedule: Schedule = Schedule.CONSTANT
+    milestones: list[int] = field(default_factory=list)
+    decay: float = 0.1
+    warmup: int = 0  # iterations of linear growth from 0
+    max_gradient_norm: float = 0  # 0: gradients are not clipped
+    weight_clip: float = 0  # Wasserstein GAN: weights are held in [-c, c]; 0: they are not
+
+    def __post_init__(self):
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if len(self.betas) != 2:
+            raise ValueError(f"betas takes two numbers, got {self.betas}")
+        if self.schedule in (Schedule.STEPS, Schedule.LINEAR) and not self.milestones:
+            raise ValueError(f"schedule {self.schedule} needs milestones")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """Mechanics of a run, the same for every task."""
+
+    iterations: int = 100_000
+    batch_size: int = 16  # samples an iteration, over all processes and micro-batches
+    micro_batches: int = 1  # gradient accumulation: the batch is played in so many parts
+    ema_decay: float = 0  # of the players that inference uses; 0: no averaged weights
+    seed: int = 0
+    precision: Precision = Precision.AUTO
+    device: str = "auto"
+    loader_workers: int = 0  # processes that read data ahead; 0 reads between steps
+    log_every: int = 50
+    report_every: int = 2_000  # measures and pictures on the validation split
+    checkpoint_every: int = 1_000
+    keep_checkpoints: int = 2
+    max_skipped_steps: int = 20  # non-finite steps in a row before the run stops
+
+    def __post_init__(self):
+        for name in ("iterations", "batch_size", "micro_batches", "log_every", "report_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.keep_checkpoints < 1:
+            raise ValueError("keep_checkpoints must be 1 or more: a run without a checkpoint cannot be resumed")
+        if self.batch_size % self.micro_batches:
+            raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.micro_batches} micro_batches")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """A whole run: what `condgen train` reads. `model` and `data` hold the task's own dataclasses."""
+
+    task: str
+    model: Any
+    data: Any
+    optimizers: dict[str, OptimizerConfig]
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    start_from: str = ""  # model name or folder whose weights the players start from, where names and shapes fit
+
+    def to_yaml(self) -> str:
+        """The resolved config, every field stated, as YAML that `read` takes back unchanged."""
+        return OmegaConf.to_yaml(OmegaConf.create(to_plain(self)))
+
+
+def read(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a YAML config with `key=value` overrides (`trainer.batch_size=8`).
+
+    Raises:
+        UserError: missing file, unknown or mistyped key, or a contradiction; names the nearest valid key.
+    """
+    return resolve(_with_bases(Path(path)), overrides, where=str(path))
+
+
+def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") -> RunConfig:
+    """As `read`, from a nested dictionary."""
+    from condgen import tasks
+
+    merged = OmegaConf.create(tree)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise UserError(f"{override!r} is not key=value, e.g. trainer.batch_size=8")
+        merged = OmegaConf.merge(merged, _override(key, value))
+    if not isinstance(merged.get("task"), str):
+        raise UserError(f"{where}: `task` is missing; it is one of {', '.join(tasks.names())}")
+    task = tasks.part(merged.task, "task").TASK
+    players = task.players(part(merged.get("model") or {}, task.Config, f"{where}: model"))
+    known = [field.name for field in fields(RunConfig)]
+    _refuse_unknown(merged, known, where)
+    optimizers = merged.get("optimizers") or {}
+    _refuse_unknown(optimizers, players, f"{where}: optimizers")
+    config = RunConfig(
+        task=merged.task,
+        model=part(merged.get("model") or {}, task.Config, f"{where}: model"),
+        data=part(merged.get("data") or {}, tasks.part(merged.task, "data").DataConfig, f"{where}: data"),
+        optimizers={
+            player: part(optimizers.get(player) or {}, OptimizerConfig, f"{where}: optimizers.{player}")
+            for player in players
+        },
+        trainer=part(merged.get("trainer") or {}, TrainerConfig, f"{where}: trainer"),
+        start_from=str(merged.get("start_from") or ""),
+    )
+    try:
+        task.check(config)
+    except ValueError as problem:
+        raise UserError(f"{where}: {problem}") from None
+    return config
+
+
+def part(tree: Any, schema: type, where: str) -> Any:
+    """A dataclass of type `schema` from a nested dictionary that states only what differs from its defaults."""
+    if not isinstance(tree, dict | DictConfig):
+        raise UserError(f"{where} must be a mapping of keys to values, got {tree!r}")
+    _refuse_unknown(tree, [field.name for field in fields(schema)], where)
+    try:
+        structured = OmegaConf.structured(schema)
+        OmegaConf.set_readonly(structured, False)
+        return OmegaConf.to_object(OmegaConf.merge(structured, OmegaConf.create(tree)))
+    except OmegaConfBaseException as problem:
+        key = f".{problem.full_key}" if problem.full_key else ""
+        raise UserError(f"{where}{key}: {str(problem).splitlines()[0]}") from None
+    except ValueError as problem:
+        raise UserError(f"{where}: {problem}") from None
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses, enums and lists as plain dictionaries, strings and lists, ready for YAML or a checkpoint."""
+    if is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _with_bases(path: Path) -> dict:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise UserError(f"there is no config {path}") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserError(f"{path} cannot be read: {problem}") from None
+    except yaml.YAMLError as problem:
+        raise UserError(f"{path} is not YAML: {' '.join(str(problem).split())}") from None
+    if not isinstance(tree, dict):
+        raise UserError(f"{path} must hold keys and values, e.g. `task: srgan`")
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    return OmegaConf.to_container(OmegaConf.merge(_with_bases(path.parent / base), tree))
+
+
+def _override(key: str, value: str) -> DictConfig:
+    tree: Any = yaml.safe_load(value) if value else None
+    if isinstance(tree, str):  # YAML 1.1 reads 1e-4 as text
+        try:
+            tree = float(tree)
+        except ValueError:
+            pass
+    for name in reversed(key.split(".")):
+        tree = {name: tree}
+    return OmegaConf.create(tree)
+
+
+def _refuse_unknown(tree: Any, known: Iterable[str], where: str) -> None:
+    known = list(known)
+    for key in tree:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
+            raise UserError(f"{where} has no key {key!r}; {hint}")

@@ -1,0 +1,128 @@
+"""Model folders: what a finished run leaves, what every verb loads, what ships with the package.
+
+    config.yaml              task, architecture and preprocessing; no code
+    model.safetensors        what inference needs
+    training.safetensors     the other players, so that fine-tuning can go on from here (absent in foreign models)
+    README.md                the card: what it is, data and licence, measured results, the command that made it
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHIPPED = Path(__file__).parent.parent / "pretrained"
+CONFIG, MODEL, TRAINING, CARD = "config.yaml", "model.safetensors", "training.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model folder on disk whose config has been read; tensors are read on demand."""
+
+    path: Path
+    task: str
+    config: Any  # the task's own Config
+
+    @classmethod
+    def find(cls, model: str | Path) -> ModelFolder:
+        """A shipped name, a folder, or a hub id `owner/name` (downloaded once and cached).
+
+        Raises:
+            UserError: nothing of that name, or the folder is not a model folder.
+        """
+        if (path := Path(model)).is_dir():
+            return cls.read(path)
+        if (shipped := SHIPPED / str(model)).is_dir():
+            return cls.read(shipped)
+        if str(model).count("/") == 1 and not str(model).startswith((".", "/", "~")):
+            return cls.read(_download(str(model)))
+        raise UserError(
+            f"there is no model {str(model)!r}; take one of {', '.join(shipped_names())}, a model folder, or owner/name"
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> ModelFolder:
+        import yaml
+
+        from condgen import config, tasks
+
+        missing = [name for name in (CONFIG, MODEL) if not (path / name).is_file()]
+        if missing:
+            raise UserError(f"{path} is not a model folder: it has no {' and no '.join(missing)}")
+        try:
+            tree = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
+            task, model = tree["task"], tree["model"]
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+            raise UserError(f"{path / CONFIG} is damaged: it must hold `task` and `model`") from None
+        schema = tasks.part(task, "task").TASK.Config
+        return cls(path, task, config.part(model, schema, f"{path / CONFIG}: model"))
+
+    def tensors(self, *, training: bool = False) -> dict[str, Tensor]:
+        """`player.name` -> tensor on the CPU, as stored; with `training` also those of the other players, if present.
+
+        Raises:
+            UserError: a file is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        tensors: dict[str, Tensor] = {}
+        for name in (MODEL, TRAINING) if training else (MODEL,):
+            if name == TRAINING and not (self.path / name).is_file():
+                continue
+            try:
+                tensors.update(load_file(self.path / name))
+            except (SafetensorError, OSError) as problem:
+                raise UserError(f"{self.path / name} is damaged ({problem}); fetch or export it again") from None
+        return tensors
+
+
+def shipped_names() -> list[str]:
+    """The models inside the package."""
+    return sorted(folder.parent.name for folder in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def write(
+    path: Path, task: str, config: Any, model: Mapping[str, Tensor], training: Mapping[str, Tensor], card: str
+) -> None:
+    """Write a model folder in full under a temporary name, then put it in the place of `path`."""
+    import yaml
+    from safetensors.torch import save_file
+
+    from condgen.config import to_plain
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as work:
+        new, old = Path(work, "new"), Path(work, "old")
+        new.mkdir()
+        (new / CONFIG).write_text(yaml.safe_dump({"task": task, "model": to_plain(config)}, sort_keys=False))
+        (new / CARD).write_text(card, encoding="utf-8")
+        save_file({name: tensor.contiguous() for name, tensor in model.items()}, new / MODEL)
+        if training:
+            save_file({name: tensor.contiguous() for name, tensor in training.items()}, new / TRAINING)
+        new.chmod(0o755)
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = [CONFIG, MODEL, TRAINING, CARD]
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise UserError(f"model {hub_id!r} could not be fetched from the hub: {reason}") from None

@@ -1,0 +1,38 @@
+"""One folder a task; this module finds a task's parts by its folder's name.
+
+A task folder holds, under these names:
+    task.py      TASK, the `Task` class; its attribute `Config` is the typed config of networks and losses
+    data.py      DataConfig and Dataset(config, split): manifest row -> item; `collate` makes a batch of items
+    pipeline.py  Pipeline: files in, files out, from a model folder; never imports the trainer
+    evaluation.py  Evaluation(config)(task_or_pipeline): the task's measures and pictures
+    examples.py  tiny examples that every contract test runs
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from condgen.errors import UserError
+
+
+def names() -> list[str]:
+    """All tasks, sorted."""
+    return sorted(folder.parent.name for folder in Path(__file__).parent.glob("*/task.py"))
+
+
+def part(task: str, module: str) -> ModuleType:
+    """Module `module` of a task's folder.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    if task not in names():
+        raise UserError(f"there is no task {task!r}; the tasks are {', '.join(names())}")
+    return import_module(f"condgen.tasks.{task}.{module}")
+
+
+def pipeline_class(task: str) -> type:
+    """The class that turns a task's model folder into a callable."""
+    return part(task, "pipeline").Pipeline
