@@ -7,6 +7,7 @@ file) is read first. Everything not stated has the default of its dataclass, whe
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -201,10 +202,8 @@ def _with_bases(path: Path) -> dict:
 def _override(key: str, value: str) -> DictConfig:
     tree: Any = yaml.safe_load(value) if value else None
     if isinstance(tree, str):  # YAML 1.1 reads 1e-4 as text
-        try:
+        with contextlib.suppress(ValueError):
             tree = float(tree)
-        except ValueError:
-            pass
     for name in reversed(key.split(".")):
         tree = {name: tree}
     return OmegaConf.create(tree)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
@@ -40,6 +40,9 @@ class Task(nn.Module):
     inference: ClassVar[tuple[str, ...]] = ("generator",)
     """The players that a model folder needs to make output; they are averaged when `ema_decay` is set."""
 
+    pretrained: ClassVar[tuple[str, ...]] = ()
+    """Child modules with public weights (VGG, a sentence encoder): never trained, so never saved."""
+
     def __init__(self, config: Any):
         super().__init__()
         self.config = config
@@ -60,8 +63,24 @@ class Task(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must say who plays when")
 
     def observe(self, **values: Tensor) -> None:
-        """Note scalars for the log and the health monitor that are not losses (they stay on the device)."""
+        """Note scalars for the log that are not losses (they stay on the device).
+
+        The health monitor reads `lead` (see `health.lead`) and `diversity` (of fakes, as a share of that of reals).
+        """
         self.observations.update({name: value.detach() for name, value in values.items()})
+
+    def saved_state(self) -> dict[str, Tensor]:
+        """The weights and buffers of everything that is not `pretrained`."""
+        return {name: value for name, value in self.state_dict().items() if name.split(".")[0] not in self.pretrained}
+
+    def load_saved_state(self, state: dict[str, Tensor]) -> None:
+        """Take back what `saved_state` gave.
+
+        Raises:
+            RuntimeError: names or shapes differ.
+        """
+        kept = {name: value for name, value in self.state_dict().items() if name.split(".")[0] in self.pretrained}
+        self.load_state_dict({**kept, **state})
 
     def hand_over(self, batch: Any, made: Any) -> None:
         """Keep what this turn made of a batch (detached fakes) for a later turn of the same iteration.
@@ -77,6 +96,14 @@ class Task(nn.Module):
     def forget_handed_over(self) -> None:
         """End of an iteration: fakes of an old generator must not be judged."""
         self._handed_over.clear()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a look at the validation split gives: measures, and pictures as uint8 tensors (3, H, W)."""
+
+    measures: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @contextmanager

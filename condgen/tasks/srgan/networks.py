@@ -45,6 +45,10 @@ class ResidualBlock(nn.Module):
         self.activation = _activation(activation)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.norm2 = nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+        if not batch_norm:  # without norms, a deep sum of branches must start near the identity (BasicSR: 0.1)
+            with torch.no_grad():
+                self.conv2.weight.mul_(0.1)
+                self.conv2.bias.zero_()
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.norm2(self.conv2(self.activation(self.norm1(self.conv1(features)))))
@@ -66,7 +70,7 @@ class Upsample(nn.Module):
 
 @torch.no_grad()
 def _start_as_nearest_neighbour(conv: nn.Conv2d, factor: int) -> None:
-    """ICNR (Aitken et al., 2017): all sub-pixels of an output pixel start equal, so there is no checkerboard at step 0."""
+    """ICNR (Aitken et al., 2017): the sub-pixels of an output pixel start equal, so there is no checkerboard at first."""
     conv.weight.copy_(conv.weight[:: factor**2].repeat_interleave(factor**2, dim=0))
     conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2, dim=0))
 

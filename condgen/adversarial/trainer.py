@@ -1,0 +1,351 @@
+"""The trainer: the only file with backward, step and averaged weights. It is never subclassed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from condgen.adversarial.health import HealthMonitor
+from condgen.adversarial.penalties import clip_weights
+from condgen.adversarial.schedules import factor
+from condgen.adversarial.task import Losses, Report, Task, Turn, opponents_frozen
+from condgen.config import OptimizerConfig, OptimizerName, RunConfig, to_plain
+from condgen.data.loading import Order, batches
+from condgen.errors import UserError
+from condgen.runtime import checkpoint
+from condgen.runtime.device import channels_last
+from condgen.runtime.engine import Engine
+from condgen.runtime.logging import RunLog
+from condgen.runtime.progress import Progress
+
+
+class Trainer:
+    """Plays a task's turns over a data set and keeps everything that a resumed run needs.
+
+    Args:
+        task: the game; moved to the engine's device in place.
+        config: the run's config; only `optimizers` and `trainer` are read, the rest is stored in checkpoints.
+        engine: processes, device, precision.
+        folder: the run's folder, for log and checkpoints.
+    """
+
+    def __init__(self, task: Task, config: RunConfig, engine: Engine, folder: Path):
+        self.config, self.engine, self.folder = config, engine, folder
+        self.task = channels_last(task.to(engine.device)).train()
+        if engine.world_size > 1 and engine.device.type == "cuda":
+            self.task = nn.SyncBatchNorm.convert_sync_batchnorm(self.task)
+        engine.copy_from_main(self.task)
+        self.turns = task.turns()
+        self.optimizers = {
+            name: _optimizer(getattr(task, name), optimizer) for name, optimizer in config.optimizers.items()
+        }
+        self.averaged = _averaged(task, config.trainer.ema_decay)
+        self.health = HealthMonitor()
+        self.iteration = 0
+        self.drawn = 0  # micro-batches taken from the data, on each rank
+        self.skipped = torch.zeros((), device=engine.device)  # non-finite steps in all
+        self.skipped_in_a_row = torch.zeros((), device=engine.device)
+        self._source: Any = None
+        self._waited = 0.0
+
+    # -- one iteration ---------------------------------------------------------------------------------------------
+
+    def iterate(self) -> dict[str, Tensor]:
+        """All turns once. A turn that repeats draws fresh data each time; later turns see the latest draw."""
+        values: dict[str, Tensor] = {}
+        group = self._draw()
+        for turn in self.turns:
+            for repeat in range(turn.repeats):
+                if repeat:
+                    group = self._draw()
+                values |= self.play(turn, group)
+        self.task.forget_handed_over()
+        self.iteration += 1
+        for name, average in self.averaged.items():
+            average.update_parameters(getattr(self.task, name))
+        return values
+
+    def play(self, turn: Turn, micro_batches: Sequence[Any]) -> dict[str, Tensor]:
+        """One update of one player on the mean loss over the micro-batches. Nothing here waits for a GPU."""
+        player, optimizer = getattr(self.task, turn.player), self.optimizers[turn.player]
+        statistics = _running_statistics(self.task)
+        before = [tensor.clone() for tensor in statistics]
+        with opponents_frozen(self.task, player):
+            for batch in micro_batches:
+                with self.engine.autocast():
+                    losses = self._losses(turn, batch)
+                (sum(losses.values()) / len(micro_batches)).backward()
+        norm = self._step(turn.player, player, optimizer)
+        finite = norm.isfinite()
+        for tensor, old in zip(statistics, before, strict=True):
+            tensor.copy_(torch.where(finite, tensor, old))
+        values = {f"{turn.player}/{name}": value.detach() for name, value in losses.items()}
+        values |= self.task.observations
+        self.task.observations = {}
+        return values | {f"{turn.player}/gradient_norm": norm}
+
+    def _losses(self, turn: Turn, batch: Any) -> Losses:
+        losses = turn.loss(batch)
+        if turn.penalty is not None and self.iteration % turn.penalty_every == 0:
+            losses |= {name: turn.penalty_every * value for name, value in turn.penalty(batch).items()}
+        return losses
+
+    def _step(self, name: str, player: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+        """Average over ranks, clip, and step unless the gradient is not finite: then nothing of the player changes."""
+        config = self.config.optimizers[name]
+        parameters = [parameter for parameter in player.parameters() if parameter.grad is not None]
+        self.engine.average_gradients(parameters)
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])
+        broken = (~norm.isfinite()).float()
+        self.skipped += broken
+        self.skipped_in_a_row = (self.skipped_in_a_row + 1) * broken
+        if config.max_gradient_norm:
+            nn.utils.clip_grads_with_norm_(parameters, config.max_gradient_norm, norm)
+        rate = config.learning_rate * factor(config, self.iteration, self.config.trainer.iterations)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        if self.engine.device.type == "cuda" and config.name is OptimizerName.ADAM:
+            optimizer.found_inf = broken  # the fused kernel itself skips the step, so the host need not look
+            optimizer.step()
+        elif not broken:
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if config.weight_clip:
+            clip_weights(player, config.weight_clip)
+        return norm
+
+    # -- data ------------------------------------------------------------------------------------------------------
+
+    def feed(self, dataset: Any) -> None:
+        """Take batches from `dataset` from here on, starting behind those already drawn.
+
+        Raises:
+            UserError: the data set is empty, or the batch does not divide among processes and micro-batches.
+        """
+        config, parts = self.config.trainer, self.config.trainer.micro_batches * self.engine.world_size
+        if not len(dataset):
+            raise UserError("the training split is empty; see `condgen data check`")
+        if config.batch_size % parts:
+            raise UserError(
+                f"trainer.batch_size {config.batch_size} does not divide among {self.engine.world_size} processes "
+                f"and {config.micro_batches} micro-batches"
+            )
+        order = Order(
+            len(dataset),
+            config.batch_size // parts,
+            config.seed,
+            start=self.drawn,
+            rank=self.engine.rank,
+            world_size=self.engine.world_size,
+        )
+        pin_memory = self.engine.device.type == "cuda"
+        self._source = batches(dataset, order, workers=config.loader_workers, pin_memory=pin_memory)
+
+    def _draw(self) -> list[Any]:
+        start = time.perf_counter()
+        group = [next(self._source).to(self.engine.device) for _ in range(self.config.trainer.micro_batches)]
+        self.drawn += len(group)
+        self._waited += time.perf_counter() - start
+        return group
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def fit(self, report: Callable[[Task], Report], save_model: Callable[[Task], None]) -> None:
+        """Play until the last iteration, with log lines, reports, checkpoints and model folders on the way.
+
+        Args:
+            report: looks at the validation split; gets the task with averaged weights, in evaluation mode.
+            save_model: writes the model folder; gets the same.
+
+        Raises:
+            UserError: too many non-finite steps in a row; the last good checkpoint stays.
+        """
+        config = self.config.trainer
+        log = RunLog(self.folder, self.iteration) if self.engine.is_main else None
+        label = f"{self.config.task}: training"
+        with Progress(label, config.iterations, self.iteration, silent=log is None) as progress:
+            window = _Window(self)
+            while self.iteration < config.iterations:
+                window.add(self.iterate())
+                last = self.iteration == config.iterations
+                text = None
+                if self.iteration % config.log_every == 0 or last:
+                    text = self._log(window.close(), log, progress)
+                progress.advance(text)
+                if self.iteration % config.checkpoint_every == 0 or last:
+                    self.save()
+                if log is not None and (self.iteration % config.report_every == 0 or last):
+                    self._report(report, save_model, log, progress)
+                    window.pause()
+        if log is not None:
+            log.close()
+        self.engine.barrier()
+
+    def _log(self, values: dict[str, float], log: RunLog | None, progress: Progress) -> str:
+        if values["skipped_in_a_row"] >= self.config.trainer.max_skipped_steps:
+            kept = checkpoint.latest(self.folder / "checkpoints")
+            raise UserError(
+                f"stopped at iteration {self.iteration}: the last {values['skipped_in_a_row']:.0f} steps had gradients "
+                f"that are not finite; lower optimizers.*.learning_rate or set max_gradient_norm, then --resume "
+                f"(last good checkpoint: {kept.name if kept else 'none yet'})"
+            )
+        text = " ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" in name or name == "lead")
+        if log is not None:
+            log.scalars(self.iteration, values)
+            for line in self.health.read(values):
+                log.event(self.iteration, line)
+                progress.note(f"iteration {self.iteration}: {line}")
+        left = f"{values['seconds_left'] / 60:.0f} min left"
+        progress.note(f"{self.iteration}/{self.config.trainer.iterations} {text} ({left})", always=False)
+        return text
+
+    def _report(self, report: Callable, save_model: Callable, log: RunLog, progress: Progress) -> None:
+        with self.evaluating() as task, torch.random.fork_rng(devices=[]):
+            found = report(task)
+            save_model(task)
+        log.scalars(self.iteration, {f"validation/{name}": value for name, value in found.measures.items()})
+        log.pictures(self.iteration, found.pictures)
+        measures = "  ".join(f"{name} {value:.4f}" for name, value in found.measures.items())
+        progress.note(f"iteration {self.iteration}: validation {measures}")
+
+    def evaluating(self) -> _Evaluating:
+        """Inside, the task is in evaluation mode and has the averaged weights, if there are any."""
+        return _Evaluating(self)
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a checkpoint of everything that the next iteration depends on.
+
+        Raises:
+            UserError: weights or statistics are not finite; the older checkpoints are left alone.
+        """
+        random = self.engine.random_states()  # all ranks take part
+        if self.engine.is_main:
+            state = self.task.saved_state()
+            broken = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+            if broken:
+                raise UserError(
+                    f"stopped at iteration {self.iteration}: {broken[0]} is not finite; the checkpoints before are "
+                    "good: lower the learning rate and --resume"
+                )
+            whole = {
+                "config": to_plain(self.config),
+                "iteration": self.iteration,
+                "drawn": self.drawn,
+                "task": state,
+                "averaged": {name: average.state_dict() for name, average in self.averaged.items()},
+                "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+                "random": random,
+                "health": self.health.state(),
+                "skipped": self.skipped.cpu(),
+                "skipped_in_a_row": self.skipped_in_a_row.cpu(),
+            }
+            checkpoint.save(
+                self.folder / "checkpoints", self.iteration, whole, keep=self.config.trainer.keep_checkpoints
+            )
+        self.engine.barrier()
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint as if the run had not been interrupted. Call before `feed`.
+
+        Raises:
+            UserError: the checkpoint is damaged, or made with another model, optimizer or number of processes.
+        """
+        whole = checkpoint.load(path)
+        for key in ("task", "model", "optimizers"):
+            if whole["config"][key] != to_plain(self.config)[key]:
+                raise UserError(f"{path} was made with another `{key}`; resume with the config it was made with")
+        self.task.load_saved_state(whole["task"])
+        for name, average in self.averaged.items():
+            average.load_state_dict(whole["averaged"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(whole["optimizers"][name])
+        self.iteration, self.drawn = whole["iteration"], whole["drawn"]
+        self.skipped.copy_(whole["skipped"])
+        self.skipped_in_a_row.copy_(whole["skipped_in_a_row"])
+        self.health.load_state(whole["health"])
+        self.engine.restore_random_state(whole["random"])
+
+
+class _Evaluating:
+    """Swaps averaged weights in, and evaluation mode on, for the time of a `with`."""
+
+    def __init__(self, trainer: Trainer):
+        self._task, self._averaged = trainer.task, trainer.averaged
+
+    def __enter__(self) -> Task:
+        self._own = {name: getattr(self._task, name) for name in self._averaged}
+        for name, average in self._averaged.items():
+            setattr(self._task, name, average.module)
+        return self._task.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for name, module in self._own.items():
+            setattr(self._task, name, module)
+        self._task.train()
+
+
+class _Window:
+    """Means over a log interval. Values stay on the device until the interval closes."""
+
+    def __init__(self, trainer: Trainer):
+        self._trainer = trainer
+        self._restart()
+
+    def _restart(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._start, self._first = time.perf_counter(), self._trainer.iteration
+        self._trainer._waited = 0.0
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def pause(self) -> None:
+        """Reports are not part of the speed."""
+        self._restart()
+
+    def close(self) -> dict[str, float]:
+        trainer, config = self._trainer, self._trainer.config.trainer
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        seconds, iterations = time.perf_counter() - self._start, trainer.iteration - self._first
+        means |= {
+            "skipped": float(trainer.skipped),
+            "skipped_in_a_row": float(trainer.skipped_in_a_row),
+            "samples_per_second": iterations * config.batch_size / seconds,
+            "waiting_for_data": trainer._waited / seconds,
+            "seconds_left": seconds / iterations * (config.iterations - trainer.iteration),
+        }
+        self._restart()
+        return means
+
+
+def _optimizer(player: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    match config.name:
+        case OptimizerName.ADAM:
+            return torch.optim.Adam(player.parameters(), config.learning_rate, betas=tuple(config.betas), fused=True)
+        case OptimizerName.RMSPROP:
+            return torch.optim.RMSprop(player.parameters(), config.learning_rate, alpha=config.alpha)
+
+
+def _averaged(task: Task, decay: float) -> dict[str, AveragedModel]:
+    """Averaged copies of the players that inference uses; buffers such as batch norm statistics follow the newest."""
+    if not decay:
+        return {}
+    average = get_ema_multi_avg_fn(decay)
+    return {name: AveragedModel(getattr(task, name), multi_avg_fn=average) for name in task.inference}
+
+
+def _running_statistics(module: nn.Module) -> list[Tensor]:
+    """The batch norms' running means and variances, which a non-finite batch must not spoil."""
+    norms: Iterable = (part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm))
+    return [tensor for norm in norms if norm.track_running_stats for tensor in (norm.running_mean, norm.running_var)]

@@ -1,0 +1,112 @@
+"""Photos to pairs of low and high resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from condgen.data import loading
+from condgen.data.image import bicubic_downscale, crop_to_multiple, read_rgb
+from condgen.data.loading import Draw
+from condgen.data.manifest import Manifest, Row
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Photos in a manifest: field `image` (the low resolution is made from it), or a pair `low` and `high`."""
+
+    manifest: str = "data/srgan/manifest.jsonl"
+    crop: int = 96  # side of the high-resolution crops, pixels
+    augment: bool = True  # flips and quarter turns
+    cache_gigabytes: float = 4.0  # decoded photos kept in memory
+
+    def __post_init__(self):
+        if self.crop < 8:
+            raise ValueError(f"crop must be 8 pixels or more, got {self.crop}")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(loading.Batch):
+    low: Tensor  # (B, 3, crop / scale, crop / scale) in [0, 1]
+    high: Tensor  # (B, 3, crop, crop) in [-1, 1]
+
+
+def read_pair(row: Row, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high resolution of a row as uint8 (h, w, 3) and (scale h, scale w, 3).
+
+    A lone photo is cut to a multiple of the scale and reduced by the antialiased bicubic filter (a = -0.5).
+
+    Raises:
+        UserError: a file is missing or damaged, or the sizes of a given pair do not fit the scale.
+    """
+    if "high" not in row.fields:
+        high = crop_to_multiple(read_rgb(row.path("image")), scale)
+        return bicubic_downscale(high, scale), high
+    low, high = read_rgb(row.path("low")), read_rgb(row.path("high"))
+    if high.shape[:2] != (scale * low.shape[0], scale * low.shape[1]):
+        raise UserError(
+            f"{row.path('low')} is {low.shape[1]}x{low.shape[0]} and its partner {high.shape[1]}x{high.shape[0]}: "
+            f"not a factor of {scale}; run `condgen data check`"
+        )
+    return low, high
+
+
+class Dataset(TorchDataset):
+    """Random crops of the photos of one split."""
+
+    def __init__(self, config: DataConfig, scale: int, split: str = "train"):
+        self.config, self.scale = config, scale
+        self.rows = Manifest.read(Path(config.manifest)).rows(split)
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._cached_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        low, high = self._pair(draw.index)
+        side, scale, random = self.config.crop // self.scale, self.scale, draw.random()
+        if min(low.shape[:2]) < side:
+            raise UserError(f"{self.rows[draw.index]} is smaller than data.crop={self.config.crop}")
+        top, left = (int(random.integers(extent - side + 1)) for extent in low.shape[:2])
+        low = low[top : top + side, left : left + side]
+        high = high[scale * top : scale * (top + side), scale * left : scale * (left + side)]
+        if self.config.augment:
+            turns, flip = int(random.integers(4)), bool(random.integers(2))
+            low, high = (_turned(picture, turns, flip) for picture in (low, high))
+        return Batch(low=_tensor(low) / 255, high=_tensor(high) / 127.5 - 1)
+
+    def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if index in self._cache:
+            return self._cache[index]
+        pair = read_pair(self.rows[index], self.scale)
+        size = sum(picture.nbytes for picture in pair)
+        if self._cached_bytes + size <= self.config.cache_gigabytes * 2**30:
+            self._cache[index] = pair
+            self._cached_bytes += size
+        return pair
+
+
+def open_split(config: RunConfig, split: str) -> Dataset:
+    """The photos of one split, as a run's config asks for them."""
+    return Dataset(config.data, config.model.generator.scale, split)
+
+
+def _turned(picture: np.ndarray, turns: int, flip: bool) -> np.ndarray:
+    picture = np.rot90(picture, turns)
+    return picture[:, ::-1] if flip else picture
+
+
+def _tensor(picture: np.ndarray) -> Tensor:
+    """uint8 (h, w, 3) -> float (3, h, w), 0..255."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float()

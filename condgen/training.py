@@ -1,0 +1,123 @@
+"""From a config to a run folder: what `condgen train` and fine-tuning do.
+
+A run folder holds config.yaml (resolved), log.jsonl, tensorboard/, checkpoints/, samples/ and model/, the model folder
+of the newest report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condgen.config import RunConfig, to_plain
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from condgen.adversarial.task import Task
+
+
+def describe(config: RunConfig) -> str:
+    """The resolved config, players with their parameter counts, and turns."""
+    task = _build(config)
+    lines = [config.to_yaml().rstrip(), "", "players:"]
+    for player in task.players(config.model):
+        lines.append(f"  {player}: {sum(p.numel() for p in getattr(task, player).parameters()):,} parameters")
+    lines.append("turns of an iteration, in order:")
+    for turn in task.turns():
+        penalty = f", {turn.penalty.__name__} every {turn.penalty_every}" if turn.penalty else ""
+        lines.append(f"  {turn.player}: {turn.loss.__name__}, {turn.repeats} time(s){penalty}")
+    return "\n".join(lines)
+
+
+def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
+    """Train to the end; returns the model folder.
+
+    Args:
+        folder: the run folder; made if missing.
+        resume: go on from the folder's newest checkpoint, if it has one.
+
+    Raises:
+        UserError: the data is bad, the folder already holds a run, or training broke down.
+    """
+    from condgen import tasks
+    from condgen.adversarial.trainer import Trainer
+    from condgen.runtime import checkpoint
+    from condgen.runtime.engine import Engine
+
+    newest = checkpoint.latest(folder / "checkpoints")
+    if newest and not resume:
+        raise UserError(f"{folder} already holds a run; add --resume to go on, or name another folder with -o")
+    engine = Engine(config.trainer.device, config.trainer.precision)
+    evaluation = tasks.part(config.task, "evaluation").Evaluation(config)
+    dataset = tasks.part(config.task, "data").open_split(config, "train")
+    engine.fabric.seed_everything(config.trainer.seed, verbose=False)
+    task = _build(config)
+    if config.start_from and not newest:
+        for line in start_from(task, config.start_from):
+            print(line)
+    engine.seed(config.trainer.seed)
+    trainer = Trainer(task, config, engine, folder)
+    if newest:
+        trainer.resume(newest)
+    if engine.is_main:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    trainer.feed(dataset)
+
+    def report(evaluated: Task):
+        return evaluation(evaluated, folder / "samples" / f"iteration-{trainer.iteration:08d}.png")
+
+    trainer.fit(report, lambda evaluated: save_model(evaluated, config, folder / "model"))
+    return folder / "model"
+
+
+def save_model(task: Task, config: RunConfig, folder: Path, card: str | None = None) -> None:
+    """Write the model folder of a task: players that inference uses apart from the others."""
+    from condgen.runtime import model_folder
+
+    model, training = {}, {}
+    for name, tensor in task.saved_state().items():
+        (model if name.split(".")[0] in task.inference else training)[name] = tensor.detach().cpu()
+    model_folder.write(folder, config.task, config.model, model, training, card or _card(config, folder))
+
+
+def start_from(task: Task, model: str) -> list[str]:
+    """Take over a model folder's weights where names and shapes fit; returns a line on each group that was or was not.
+
+    Raises:
+        UserError: nothing fits, or the model is of another task.
+    """
+    from condgen.runtime.model_folder import ModelFolder
+
+    stored = ModelFolder.find(model).tensors(training=True)
+    own = task.saved_state()
+    fitting = {name: tensor for name, tensor in stored.items() if name in own and tensor.shape == own[name].shape}
+    if not fitting:
+        raise UserError(f"nothing of {model} fits this config's networks; compare its config.yaml with yours")
+    task.load_saved_state({**own, **{name: tensor.to(own[name].dtype) for name, tensor in fitting.items()}})
+    lines = []
+    for player in task.players(task.config):
+        names = [name for name in own if name.startswith(f"{player}.")]
+        taken = [name for name in names if name in fitting]
+        shapes = [name for name in names if name in stored and name not in fitting]
+        lines.append(
+            f"{player}: {len(taken)} of {len(names)} tensors taken from {model}, "
+            f"{len(shapes)} skipped by shape, {len(names) - len(taken) - len(shapes)} new"
+        )
+    return lines
+
+
+def _build(config: RunConfig) -> Task:
+    from condgen import tasks
+
+    return tasks.part(config.task, "task").TASK(config.model)
+
+
+def _card(config: RunConfig, folder: Path) -> str:
+    from condgen import __version__
+
+    return (
+        f"# {folder.parent.name}\n\nTask `{config.task}`, made by condgen {__version__}. Data: `{config.data.manifest}`. "
+        "The licence of the data and the measured results belong here.\n\n"
+        f"```yaml\n{config.to_yaml()}```\n"
+    )
