@@ -144,7 +144,7 @@ def mean_feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Ten
 def paired_feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     """Sum over maps of the mean absolute difference, for fakes that have a real counterpart each.
 
-    sum_i 1/N_i ||D_i(s, x) - D_i(s, G(s))||_1 (Wang et al., 2018, arXiv 1711.11585, eq. 6).
+    sum_i 1/N_i ||D_i(s, x) - D_i(s, G(s))||_1 (Wang et al., 2018, arXiv 1711.11585, section 3.2).
 
     Args:
         real: feature maps (B, C, *spatial) of the targets; no gradient flows to them.

@@ -36,7 +36,7 @@ class ObjectiveName(StrEnum):
 class Objective(nn.Module):
     """The losses of both players; a module only so that what state there is gets checkpointed.
 
-    Several discriminators (multi-scale) pass lists; their losses are summed (Wang et al., 2018, eq. 3).
+    Several discriminators (multi-scale) pass lists; their losses are summed (Wang et al., 2018, arXiv 1711.11585).
     """
 
     generator_needs_real: ClassVar[bool] = False
@@ -89,7 +89,7 @@ class NonSaturating(Minimax):
 class LeastSquares(Objective):
     """Least squares with targets 1, 0 and 1 (Mao et al., 2017, arXiv 1611.04076, eq. 9).
 
-    L_D = E (r - 1)^2 + E f^2;  L_G = E (f - 1)^2: without the paper's factors 1/2, as SEGAN's and CycleGAN's code has it.
+    L_D = E (r - 1)^2 + E f^2;  L_G = E (f - 1)^2: without the paper's factors 1/2, as in the code of SEGAN.
     """
 
     def _discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ class BoundaryEquilibrium(Objective):
 
 
 class TaskSpecific(Objective):
-    """The pi-weighted Jensen-Shannon divergence (Huszar, 2015, arXiv 1511.05101, section 3).
+    """The pi-weighted Jensen-Shannon divergence (Huszar, 2015, arXiv 1511.05101).
 
     JS_pi(P||Q) = pi KL(P || M) + (1 - pi) KL(Q || M) with M = pi P + (1 - pi) Q, P the data, Q the generator.
     L_D = -pi E log sigmoid(r) - (1 - pi) E log(1 - sigmoid(f)), smallest at sigmoid(D) = pi P / M, where
@@ -256,7 +256,7 @@ def objective(name: ObjectiveName, **settings: float) -> Objective:
 def reconstruction_energy(sample: Tensor, reconstruction: Tensor, power: int = 1) -> Tensor:
     """Energy of each sample under an autoencoder: E |sample - reconstruction|^power, (B, ...) -> (B,), fp32.
 
-    power 1 as in boundary equilibrium (section 3.1), 2 as in energy-based (section 2.3, up to the square root).
+    power 1 as in boundary equilibrium (section 3.1); 2 is the mean square form of energy-based (section 2.3).
     """
     return (sample.float() - reconstruction.float()).abs().pow(power).flatten(1).mean(1)
 

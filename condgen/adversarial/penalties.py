@@ -33,13 +33,15 @@ def wgan_gp(
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """weight E (||grad D(u)||_2 - 1)^2 at random points u = e x + (1 - e) G(z), e ~ U(0, 1) for each sample.
+    """Weight E (||grad D(u)||_2 - 1)^2 at random points u = e x + (1 - e) G(z), e ~ U(0, 1) for each sample.
 
     Gulrajani et al., 2017, arXiv 1704.00028, algorithm 1.
 
     Args:
-        real: (B, ...) samples.
+        discriminator: gives the logits of a batch.
+        real: (B, ...) samples; no gradient flows to them.
         fake: (B, ...) samples of the same shape; no gradient flows to them.
+        weight: the paper's lambda.
         generator: source of e; the global one of the samples' device by default.
     """
     if real.shape != fake.shape:

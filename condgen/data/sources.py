@@ -5,13 +5,13 @@ Addresses, sizes, checksums and licences are data: one TOML file, `data_prep/sou
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import re
-import shutil
 import tarfile
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -66,10 +66,9 @@ def obtain(source: Source, folder: Path, own: Path | None = None) -> Path:
         return _verified(own, source)
     problems = []
     for origin in source.origins:
-        target = folder / (source.file if origin is source.origins[0] else f"{source.name}-{_last_part(origin.url)}")
+        target = folder / (source.file if origin.sha256 else f"{source.name}-{origin.url.rsplit('/', 1)[-1]}")
         try:
             _fetch(origin, target)
-            _refuse_other_size(target, origin)
             return target
         except (OSError, ValueError) as problem:  # requests' exceptions are OSErrors; a wrong checksum is a ValueError
             problems.append(f"{origin.url}: {_reason(problem)}")
@@ -84,27 +83,104 @@ def unpack(archive: Path, folder: Path) -> Path:
     """
     if folder.exists():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
-        try:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
+            new = Path(work, "new")
             if zipfile.is_zipfile(archive):
                 with zipfile.ZipFile(archive) as opened:
-                    opened.extractall(work)
+                    opened.extractall(new)
             else:
                 with tarfile.open(archive) as opened:
-                    opened.extractall(work, filter="data")
-        except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, RuntimeError) as problem:
-            raise UserError(f"{archive} cannot be unpacked: {_reason(problem)}") from None
-        shutil.copytree(work, folder, copy_function=shutil.move) if _is_mount(work) else Path(work).rename(folder)
-        Path(work).mkdir()  # the context manager removes it
-    folder.chmod(0o755)
+                    opened.extractall(new, filter="data")
+            new.rename(folder)
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as problem:
+        raise UserError(f"{archive} cannot be unpacked into {folder}: {_reason(problem)}") from None
     return folder
 
 
 def _fetch(origin: Origin, target: Path) -> None:
+    """Download, check, and only then give the name; a file of that name that passes the check stays."""
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
     known = {target.name: f"sha256:{origin.sha256}" if origin.sha256 else None}
-    store = pooch.create(target.parent, origin.url, registry=known, urls={target.name: origin.url}, retry_if_failed=2)
-    store.fetch(target.name, downloader=ResumingDownloader(target.with_name(f".{target.name}.part")))
+    store = pooch.create(target.parent, base_url="", registry=known, urls={target.name: origin.url})
+    store.fetch(target.name, downloader=_ResumingDownloader(target.with_name(f".{target.name}.part"), origin.size))
+
+
+class _ResumingDownloader:
+    """A downloader for pooch that goes on where an earlier try broke off, and takes no web page for a file."""
+
+    def __init__(self, part: Path, size: int):
+        self.part, self.size = part, size
+
+    def __call__(self, url: str, output_file: str, _: Any) -> None:
+        import requests
+
+        for tries_left in (2, 1, 0):
+            try:
+                self._continue(url)
+                break
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+                if not tries_left:
+                    raise
+        self.part.replace(output_file)
+
+    def _continue(self, url: str) -> None:
+        import requests
+
+        have = self.part.stat().st_size if self.part.exists() else 0
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                if have == self.size:
+                    return
+                self.part.unlink()
+                raise requests.ConnectionError("the partial file was no part of the file; starting over")
+            response.raise_for_status()
+            if response.headers.get("Content-Type", "").startswith("text/html"):
+                raise ValueError("a web page came in place of the file")
+            resumed = response.status_code == requests.codes.partial_content
+            rest = int(response.headers.get("Content-Length", 0))
+            total = rest + (have if resumed else 0) if rest else 0
+            if self.size and total and total != self.size:
+                self.part.unlink(missing_ok=True)
+                raise ValueError(f"the file there has {total} bytes, the published one {self.size}")
+            with self.part.open("ab" if resumed else "wb") as file:
+                _copy(response, file, done=have if resumed else 0, total=total)
+
+
+def _copy(response: Any, file: IO[bytes], done: int, total: int) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=total or None, completed=done)
+        for chunk in response.iter_content(CHUNK):
+            file.write(chunk)
+            progress.update(bar, advance=len(chunk))
+
+
+def _verified(own: Path, source: Source) -> Path:
+    if not own.is_file():
+        raise UserError(f"there is no file {own}; {source.by_hand()}")
+    if not any(_is_from(own, origin) for origin in source.origins):
+        raise UserError(f"{own} is not the published {source.file}: size or checksum differ; {source.by_hand()}")
+    return own
+
+
+def _is_from(own: Path, origin: Origin) -> bool:
+    if origin.size and own.stat().st_size != origin.size:
+        return False
+    if not origin.sha256:
+        return zipfile.is_zipfile(own) or tarfile.is_tarfile(own)
+    with own.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == origin.sha256
+
+
+def _reason(problem: BaseException) -> str:
+    text = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+    return "its checksum is not the published one" if "does not match the known hash" in text else text

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import feature_matching, pairwise_distance
+from condgen.adversarial.diversity import paired_feature_matching, pairwise_distance
 from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.tasks.srgan.data import Batch
@@ -156,7 +156,7 @@ class SRGAN(Task):
                 real_maps = self.discriminator.feature_maps(real)
                 real_logits = self.discriminator.judge(real_maps[-1])
         if config.content_loss is ContentLoss.DISCRIMINATOR:
-            losses["content"] = config.content_weight * feature_matching(fake_maps, real_maps)
+            losses["content"] = config.content_weight * paired_feature_matching(real_maps, fake_maps)
         losses["adversarial"] = config.adversarial_weight * self.objective.generator(fake_logits, real_logits)
         return losses
 

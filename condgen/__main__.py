@@ -1,0 +1,5 @@
+"""`python -m condgen` is `condgen`."""
+
+from condgen.cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""What a sample must agree with, in one frozen value that goes through networks together with the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Condition:
+    """The parts of a condition, B samples each; absent ones are None, and with none at all the game is unconditional.
+
+    Raises:
+        ValueError: the parts' batch sizes differ, or the mask does not fit the sequence.
+    """
+
+    vector: Tensor | None = None  # (B, C): label, latent code, sentence
+    sequence: Tensor | None = None  # (B, L, C): words
+    mask: Tensor | None = None  # (B, L): True where there is a word
+    grid: Tensor | None = None  # (B, C, *spatial): image, waveform, heat maps
+
+    def __post_init__(self):
+        sizes = {name: len(part) for name, part in self.parts().items()}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"the parts of a condition must agree on the batch size, got {sizes}")
+        if self.mask is not None and (self.sequence is None or self.mask.shape != self.sequence.shape[:2]):
+            words = None if self.sequence is None else tuple(self.sequence.shape)
+            raise ValueError(f"a mask {tuple(self.mask.shape)} must be (B, L) of the sequence, which is {words}")
+
+    def parts(self) -> dict[str, Tensor]:
+        """The parts that are there, by name."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: part for name, part in named.items() if part is not None}
+
+    @property
+    def batch_size(self) -> int | None:
+        """B, or None if there are no parts."""
+        return next((len(part) for part in self.parts().values()), None)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Condition:
+        """The condition with a function applied to each part."""
+        return Condition(**{name: function(part) for name, part in self.parts().items()})
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Condition:
+        """The condition on a device."""
+        return self.map(lambda part: part.to(device, non_blocking=non_blocking))
+
+    def __getitem__(self, rows: slice | Sequence[int] | Tensor) -> Condition:
+        """The condition of these samples."""
+        return self.map(lambda part: part[rows])
+
+    @staticmethod
+    def join(conditions: Sequence[Condition]) -> Condition:
+        """One condition for batches joined end to end, e.g. real and fake samples that are judged together.
+
+        Raises:
+            ValueError: they do not have the same parts.
+        """
+        names = [tuple(condition.parts()) for condition in conditions]
+        if len(set(names)) != 1:
+            raise ValueError(f"only conditions with the same parts can be joined, got {names}")
+        return Condition(**{name: torch.cat([getattr(one, name) for one in conditions]) for name in names[0]})
+
+    def mismatched(self, keys: Sequence[Hashable] | Tensor | None = None) -> Condition:
+        """For each sample the condition of another one that does not fit it, for matching-aware judging.
+
+        The other is the nearest later sample in the batch, going round, whose key differs.
+
+        Args:
+            keys: what makes two conditions the same thing, one for each sample (class labels, sentences); a tensor
+                should be on the CPU, as asking a GPU for its values stalls it. By default every sample has a key of
+                its own: right where no condition occurs twice in a batch.
+
+        Raises:
+            ValueError: all samples have the same key, so that there is no wrong condition for them here.
+        """
+        size = self.batch_size or 0
+        keys = keys.tolist() if isinstance(keys, Tensor) else list(range(size) if keys is None else keys)
+        if len(keys) != size:
+            raise ValueError(f"there are {len(keys)} keys for {size} conditions")
+        if all(key == keys[0] for key in keys):
+            raise ValueError(f"no wrong condition in a batch of {size} with one key: use larger or mixed batches")
+        return self[[_next_that_differs(keys, row) for row in range(size)]]
+
+
+def _next_that_differs(keys: Sequence[Hashable], row: int) -> int:
+    later = ((row + step) % len(keys) for step in range(1, len(keys)))
+    return next(other for other in later if keys[other] != keys[row])

@@ -1,0 +1,207 @@
+"""From folders of photos to a folder with a manifest: what the scripts of data_prep/ share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from condgen.data.manifest import Split, write
+from condgen.data.media import SUFFIXES, Look, Media, look_at
+from condgen.errors import UserError
+
+IMAGES, MANIFEST = "images", "manifest.jsonl"  # what a prepared folder holds
+PNG_COMPRESSION = 3  # of 9: twice as fast to write as the default, a few per cent larger
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo as it was found."""
+
+    path: Path
+    name: str  # folder/stem, unique, its name in the prepared folder
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Overlapping sub-images in place of large photos: decoding 2K photos for one crop would dominate the loading.
+
+    The defaults are BasicSR's for DIV2K (scripts/data_preparation/extract_subimages.py).
+    """
+
+    size: int = 480  # pixels a side
+    step: int = 240
+
+    def __post_init__(self):
+        if self.size < 1 or not 1 <= self.step <= self.size:
+            raise UserError(f"sub-images need 1 <= step <= size, got size {self.size} and step {self.step}")
+
+    def boxes(self, width: int, height: int) -> list[tuple[int, int, int, int]]:
+        """(left, top, right, bottom) of the sub-images, which cover the photo; one box if it is small enough whole."""
+        if max(width, height) < self.size + self.step:
+            return [(0, 0, width, height)]
+        tops, lefts = self._starts(height), self._starts(width)
+        return [(x, y, min(x + self.size, width), min(y + self.size, height)) for y in tops for x in lefts]
+
+    def _starts(self, length: int) -> list[int]:
+        last = max(length - self.size, 0)
+        starts = list(range(0, last + 1, self.step))
+        return starts if starts[-1] == last else [*starts, last]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` made."""
+
+    manifest: Path
+    rows: Mapping[Split, int]
+    left_out: tuple[str, ...]  # one line each: which photo, and why
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {split}" for split, count in self.rows.items())
+        return f"{self.manifest}: {counts} pictures, {len(self.left_out)} photos left out"
+
+
+def find_photos(folders: Sequence[Path], *, output: Path | None = None) -> list[Photo]:
+    """All photos below the folders, sorted; hidden files and earlier results in `output` are passed over.
+
+    Raises:
+        UserError: a folder is missing or has no photos.
+    """
+    photos: list[Photo] = []
+    names: set[str] = set()
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"there is no folder {folder}")
+        found = [path for path in sorted(folder.rglob("*")) if _is_photo(path, folder, output)]
+        if not found:
+            raise UserError(f"{folder} has no photos ({', '.join(sorted(SUFFIXES[Media.IMAGE]))})")
+        for path in found:
+            inside = PurePosixPath(folder.resolve().name, path.relative_to(folder).with_suffix("").as_posix())
+            photos.append(Photo(path, _unique(str(inside), names)))
+    return photos
+
+
+def split_photos(photos: Sequence[Photo], fraction: float, seed: int) -> dict[Split, list[Photo]]:
+    """A seeded random part for validation (at least one photo unless 0), the rest for training.
+
+    Raises:
+        UserError: nothing would be left to train on.
+    """
+    if not 0 <= fraction < 1:
+        raise UserError(f"the validation fraction must lie in [0, 1), got {fraction}")
+    count = max(1, round(fraction * len(photos))) if fraction else 0
+    if count >= len(photos):
+        raise UserError(f"{len(photos)} photos are too few to keep some for validation; give a validation folder")
+    chosen = set(random.Random(seed).sample(range(len(photos)), count))
+    return {
+        Split.TRAIN: [photo for index, photo in enumerate(photos) if index not in chosen],
+        Split.VALIDATION: [photos[index] for index in sorted(chosen)],
+    }
+
+
+def prepare(
+    photos: Mapping[Split, Sequence[Photo]], output: Path, *, cut: Cut | None = None, minimum_size: int = 1
+) -> Prepared:
+    """Copy photos (training photos cut, if asked for) below `output` and write the manifest, last.
+
+    Left out are files that cannot be decoded, training photos under `minimum_size` pixels a side, and training photos
+    whose pixels equal those of a validation or an earlier training photo: after cutting, a check could not see it.
+
+    Raises:
+        UserError: a split that had photos has none left, or `output` cannot be written.
+    """
+    order = sorted((split for split in photos if photos[split]), key=lambda split: split == Split.TRAIN)
+    wanted = [(split, photo) for split in order for photo in photos[split]]
+    rows: dict[Split, list[dict[str, Any]]] = {split: [] for split in order}
+    left_out: list[str] = []
+    seen: dict[str, Photo] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        good = []
+        for (split, photo), look in zip(wanted, pool.map(_look, wanted), strict=True):
+            if reason := _reason_against(look, split, minimum_size, seen):
+                left_out.append(f"{photo.path}: {reason}")
+            else:
+                seen.setdefault(look.contents, photo)
+                good.append((split, photo))
+        try:
+            made = pool.map(lambda one: _make(one[1], output, cut if one[0] == Split.TRAIN else None), good)
+            for (split, _), pictures in zip(good, made, strict=True):
+                rows[split].extend({"split": str(split), **picture} for picture in pictures)
+        except OSError as problem:
+            raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
+    for split in order:
+        if not rows[split]:
+            raise UserError(f"no photo is left for {split}; the first was left out: {left_out[0]}")
+    rows = {split: rows[split] for split in Split if split in rows}
+    write(output / MANIFEST, [row for split in rows.values() for row in split])
+    return Prepared(output / MANIFEST, {split: len(some) for split, some in rows.items()}, tuple(left_out))
+
+
+def _is_photo(path: Path, folder: Path, output: Path | None) -> bool:
+    inside = path.relative_to(folder)
+    if path.suffix.lower() not in SUFFIXES[Media.IMAGE] or any(part.startswith(".") for part in inside.parts):
+        return False
+    return path.is_file() and (output is None or (output / IMAGES).resolve() not in path.resolve().parents)
+
+
+def _unique(name: str, taken: Collection[str]) -> str:
+    """The name, or name-2, name-3, ... where it is taken: a.jpg beside a.png, or two folders of one name."""
+    candidates = (name if number == 1 else f"{name}-{number}" for number in range(1, len(taken) + 2))
+    free = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(free)
+    return free
+
+
+def _look(one: tuple[Split, Photo]) -> Look:
+    return look_at(one[1].path, Media.IMAGE)
+
+
+def _reason_against(look: Look, split: Split, minimum_size: int, seen: Mapping[str, Photo]) -> str:
+    """Why a photo is left out; empty: it is not."""
+    if not look.size:
+        return look.problems[0].text
+    if split == Split.TRAIN and min(look.size) < minimum_size:
+        return f"{look.size[0]}x{look.size[1]} pixels, smaller than {minimum_size}"
+    if split == Split.TRAIN and look.contents in seen:
+        return f"the same picture as {seen[look.contents].path}"
+    return ""
+
+
+def _make(photo: Photo, output: Path, cut: Cut | None) -> list[dict[str, Any]]:
+    """Write one photo's pictures; their rows without the split."""
+    return [
+        {"image": path.relative_to(output).as_posix(), "sha256": _sha256(path), "source": photo.path.name}
+        for path in _pictures(photo, output, cut)
+    ]
+
+
+def _pictures(photo: Photo, output: Path, cut: Cut | None) -> Iterator[Path]:
+    from PIL import Image, ImageOps
+
+    target = output / IMAGES / photo.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if cut is not None:
+        with Image.open(photo.path) as opened:
+            boxes = cut.boxes(*ImageOps.exif_transpose(opened).size)
+            if len(boxes) > 1:
+                image = ImageOps.exif_transpose(opened).convert("RGB")
+                for number, box in enumerate(boxes, start=1):
+                    path = target.with_name(f"{target.name}_s{number:03}.png")
+                    image.crop(box).save(path, compress_level=PNG_COMPRESSION)
+                    yield path
+                return
+    path = target.with_name(target.name + photo.path.suffix.lower())
+    shutil.copyfile(photo.path, path)
+    yield path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

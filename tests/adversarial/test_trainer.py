@@ -1,0 +1,211 @@
+"""The mechanics: who moves, accumulation, averaging, skipping, resume."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from toy_task import ToyBatch, ToyConfig, ToyDataset, ToyGame, run_config
+
+from condgen.adversarial.task import Report
+from condgen.adversarial.trainer import Trainer
+from condgen.errors import UserError
+from condgen.runtime import checkpoint
+from condgen.runtime.engine import Engine
+
+
+def make(folder, model: ToyConfig | None = None, game: type[ToyGame] = ToyGame, **trainer) -> Trainer:
+    config = run_config(model, **trainer)
+    engine = Engine(config.trainer.device, config.trainer.precision)
+    torch.manual_seed(7)
+    task = game(config.model)
+    engine.seed(config.trainer.seed)
+    return Trainer(task, config, engine, folder)
+
+
+def fit(trainer: Trainer) -> None:
+    trainer.feed(ToyDataset())
+    trainer.fit(lambda task: Report(), lambda task: None)
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.task.state_dict().items()}
+
+
+def batches(count: int, size: int) -> list[ToyBatch]:
+    torch.manual_seed(3)
+    return [ToyBatch(torch.randn(size, 3, 8, 8), torch.randn(size, 3, 8, 8)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("penalty", ["", "r1", "wgan_gp"])
+def test_accumulation_equals_the_large_batch(tmp_path, penalty):
+    parts = batches(4, 2)
+    whole = ToyBatch(*(torch.cat([getattr(part, name) for part in parts]) for name in ("sample", "condition")))
+    results = []
+    for group in (parts, [whole]):
+        trainer = make(tmp_path, ToyConfig(penalty=penalty))
+        values = trainer.play(trainer.turns[0], group)
+        results.append((weights(trainer), values["discriminator/gradient_norm"]))
+    (a, norm_a), (b, norm_b) = results
+    torch.testing.assert_close(norm_a, norm_b)
+    for name in a:  # Adam's first step is lr times the sign, so tiny gradients may differ by rounding
+        torch.testing.assert_close(a[name], b[name], atol=1e-4, rtol=1e-4)
+
+
+def test_repeats_draw_fresh_data_and_later_turns_see_the_latest(tmp_path):
+    trainer = make(tmp_path, ToyConfig(repeats=3))
+    seen = []
+
+    class Recording(ToyDataset):
+        pass
+
+    trainer.feed(Recording())
+    play = trainer.play
+    trainer.play = lambda turn, group: seen.append((turn.player, group[0])) or play(turn, group)
+    trainer.iterate()
+    players, groups = zip(*seen, strict=True)
+    assert players == ("discriminator",) * 3 + ("generator",)
+    assert len({id(group) for group in groups}) == 3
+    assert groups[3] is groups[2]
+    assert trainer.drawn == 3
+
+
+def test_a_lazy_penalty_is_played_every_nth_iteration_times_n(tmp_path):
+    trainer = make(tmp_path, ToyConfig(penalty="r1", penalty_every=3))
+    (batch,) = batches(1, 4)
+    turn = trainer.turns[0]
+    present = []
+    for trainer.iteration in range(6):
+        losses = trainer._losses(turn, batch)
+        present.append("r1" in losses)
+    assert present == [True, False, False, True, False, False]
+    trainer.iteration = 0
+    torch.testing.assert_close(trainer._losses(turn, batch)["r1"], 3 * trainer.task.penalty(batch)["r1"])
+
+
+def test_averaged_weights_follow_by_the_decay(tmp_path):
+    trainer = make(tmp_path, ema_decay=0.9)
+    trainer.feed(ToyDataset())
+    name = "0.weight"
+    trainer.iterate()  # the first update copies
+    average = trainer.averaged["generator"].module.state_dict()[name].clone()
+    trainer.iterate()
+    now = trainer.task.generator.state_dict()[name]
+    found = trainer.averaged["generator"].module.state_dict()[name]
+    torch.testing.assert_close(found, 0.9 * average + 0.1 * now)
+    with trainer.evaluating() as task:
+        assert task.generator is trainer.averaged["generator"].module
+        assert not task.training
+    assert trainer.task.generator is not trainer.averaged["generator"].module
+    assert trainer.task.training
+
+
+class SometimesBroken(ToyGame):
+    """Its generator's loss is not finite while `broken` is set."""
+
+    broken = True
+
+    def generator_loss(self, batch):
+        losses = super().generator_loss(batch)
+        return {name: value * (torch.nan if self.broken else 1) for name, value in losses.items()}
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
+    trainer = make(tmp_path, game=SometimesBroken)
+    trainer.feed(ToyDataset())
+    before = weights(trainer)
+    trainer.iterate()
+    after = weights(trainer)
+    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("generator"))
+    assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("discriminator"))
+    assert (trainer.skipped, trainer.skipped_in_a_row) == (1, 1)
+    assert not trainer.optimizers["generator"].state
+    trainer.task.broken = False
+    trainer.iterate()
+    assert trainer.skipped == 1
+    assert not torch.equal(weights(trainer)["generator.0.weight"], before["generator.0.weight"])
+
+
+class NeverFinite(SometimesBroken):
+    """Both players' losses are broken, so that skips come in a row."""
+
+    def discriminator_loss(self, batch):
+        return {name: value * torch.nan for name, value in super().discriminator_loss(batch).items()}
+
+
+def test_too_many_skips_in_a_row_stop_the_run_with_the_last_good_checkpoint_kept(tmp_path):
+    trainer = make(tmp_path, game=NeverFinite, iterations=50, log_every=1, checkpoint_every=2, max_skipped_steps=8)
+    with pytest.raises(UserError, match=r"stopped at iteration 4: .*learning_rate.*iteration-00000002"):
+        fit(trainer)
+    kept = checkpoint.load(checkpoint.latest(tmp_path / "checkpoints"))
+    assert all(value.isfinite().all() for value in kept["task"].values())
+
+
+def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path):
+    trainer = make(tmp_path)
+    trainer.save()
+    trainer.iteration = 5
+    trainer.task.generator[0].weight.data[0] = torch.inf
+    with pytest.raises(UserError, match="not finite"):
+        trainer.save()
+    assert checkpoint.latest(tmp_path / "checkpoints").name == "iteration-00000000"
+
+
+def test_learning_rate_weight_clip_and_gradient_clip_are_applied(tmp_path):
+    from dataclasses import replace
+
+    trainer = make(tmp_path)
+    optimizers = {
+        "generator": replace(trainer.config.optimizers["generator"], max_gradient_norm=1e-12),
+        "discriminator": replace(trainer.config.optimizers["discriminator"], weight_clip=0.01),
+    }
+    trainer.config = replace(trainer.config, optimizers=optimizers)
+    trainer.feed(ToyDataset())
+    trainer.iterate()
+    assert max(float(p.detach().abs().max()) for p in trainer.task.discriminator.parameters()) <= 0.01 + 1e-9
+    moments = trainer.optimizers["generator"].state[trainer.task.generator[0].weight]["exp_avg"]
+    assert float(moments.abs().max()) < 1e-12
+
+
+def test_resume_is_bit_for_bit(tmp_path):
+    whole = make(tmp_path / "whole", ema_decay=0.9)
+    fit(whole)
+    first = make(tmp_path / "cut", ema_decay=0.9, checkpoint_every=4)
+    first.feed(ToyDataset())
+    for _ in range(4):
+        first.iterate()
+    first.save()
+    second = make(tmp_path / "cut", ema_decay=0.9)
+    second.resume(checkpoint.latest(tmp_path / "cut" / "checkpoints"))
+    assert second.iteration == 4
+    fit(second)
+    a, b = weights(whole), weights(second)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    a, b = whole.averaged["generator"].state_dict(), second.averaged["generator"].state_dict()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_resume_with_another_model_is_refused(tmp_path):
+    make(tmp_path).save()
+    other = make(tmp_path, ToyConfig(penalty="r1"))
+    with pytest.raises(UserError, match="another `model`"):
+        other.resume(checkpoint.latest(tmp_path / "checkpoints"))
+
+
+def test_the_log_has_speed_and_waiting_and_every_value(tmp_path):
+    fit(make(tmp_path, log_every=3))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    first = lines[0]
+    assert first["iteration"] == 3
+    assert first["samples_per_second"] > 0
+    assert 0 <= first["waiting_for_data"] < 1
+    assert {"generator/adversarial", "generator/gradient_norm", "skipped"} <= first.keys()
+    assert any((tmp_path / "tensorboard").iterdir())
+
+
+def test_batches_that_do_not_divide_are_refused(tmp_path):
+    trainer = make(tmp_path, micro_batches=2, batch_size=8)
+    trainer.engine = type("TwoOfFive", (), {"world_size": 5, "rank": 0, "device": torch.device("cpu")})()
+    with pytest.raises(UserError, match="does not divide"):
+        trainer.feed(ToyDataset())

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+import torch
+
+from condgen.conditioning.condition import Condition
+
+
+def _full(size: int = 4, first: int = 0) -> Condition:
+    number = torch.arange(first, first + size)
+    return Condition(
+        vector=number[:, None].float().expand(-1, 3),
+        sequence=number[:, None, None].float().expand(-1, 5, 2),
+        mask=number[:, None] > torch.arange(5),
+        grid=number[:, None, None, None].float().expand(-1, 1, 2, 2),
+    )
+
+
+def _numbers(condition: Condition) -> list[int]:
+    """Which samples' condition this is, asked of every part."""
+    numbers = condition.vector[:, 0]
+    assert torch.equal(numbers, condition.sequence[:, 0, 0])
+    assert torch.equal(numbers, condition.grid[:, 0, 0, 0])
+    assert torch.equal(numbers.clamp(max=5).long(), condition.mask.sum(1))
+    return numbers.int().tolist()
+
+
+def test_parts_must_agree():
+    with pytest.raises(ValueError, match=r"batch size, got \{'vector': 2, 'grid': 3\}"):
+        Condition(vector=torch.zeros(2, 1), grid=torch.zeros(3, 1, 4))
+    with pytest.raises(ValueError, match="mask"):
+        Condition(mask=torch.ones(2, 5))
+    with pytest.raises(ValueError, match="mask"):
+        Condition(sequence=torch.zeros(2, 4, 3), mask=torch.ones(2, 5))
+
+
+def test_it_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        _full().vector = None
+
+
+def test_an_empty_condition_is_a_condition():
+    empty = Condition()
+    assert empty.batch_size is None
+    assert empty[:2].parts() == Condition.join([empty, empty]).parts() == {}
+
+
+def test_rows_and_joining():
+    condition = _full()
+    assert condition.batch_size == 4
+    assert _numbers(condition[1:3]) == [1, 2]
+    assert _numbers(condition[[3, 0]]) == [3, 0]
+    assert _numbers(condition[torch.tensor([False, True, False, True])]) == [1, 3]
+    assert _numbers(Condition.join([condition, _full(2, first=4)])) == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="same parts"):
+        Condition.join([condition, Condition(vector=torch.zeros(1, 3))])
+
+
+def test_it_moves_as_one():
+    moved = _full().to("meta")
+    assert set(moved.parts()) == {"vector", "sequence", "mask", "grid"}
+    assert all(part.device.type == "meta" for part in moved.parts().values())
+
+
+class TestMismatched:
+    def test_without_keys_it_is_the_neighbour(self):
+        assert _numbers(_full().mismatched()) == [1, 2, 3, 0]
+
+    @pytest.mark.parametrize("kind", [list, torch.tensor])
+    def test_never_of_the_own_class(self, kind):
+        labels = [7, 7, 7, 2, 2, 9, 7, 9]
+        others = _numbers(_full(8).mismatched(kind(labels)))
+        assert others == [3, 3, 3, 5, 5, 6, 7, 0]
+        assert all(labels[other] != label for other, label in zip(others, labels, strict=True))
+
+    def test_sentences_are_keys(self):
+        assert _numbers(_full(3).mismatched(["a red bird", "a red bird", "a dog"])) == [2, 2, 0]
+
+    def test_no_wrong_condition_is_refused(self):
+        with pytest.raises(ValueError, match="one key"):
+            _full(3).mismatched([1, 1, 1])
+        with pytest.raises(ValueError, match="one key"):
+            _full(1).mismatched()
+        with pytest.raises(ValueError, match="2 keys for 3"):
+            _full(3).mismatched([1, 2])

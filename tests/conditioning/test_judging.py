@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from condgen.adversarial.objectives import ObjectiveName, objective
+from condgen.conditioning.encoders import CodeSpace, one_hot
+from condgen.conditioning.judging import (
+    AuxiliaryClassifier,
+    CodePrediction,
+    CodeRegressor,
+    ConcatJudge,
+    ProjectionJudge,
+    auxiliary_class_loss,
+    matching_aware_loss,
+    mutual_information_bound,
+)
+
+SPATIAL = [(), (5,), (3, 4), (2, 3, 2)]
+
+
+@pytest.mark.parametrize("spatial", SPATIAL)
+def test_concat_judge_judges_each_position_alike(spatial):
+    judge, features, vector = ConcatJudge(3, 2, hidden=8), torch.randn(2, 3, *spatial), torch.randn(2, 2)
+    logits = judge(features, vector)
+    assert logits.shape == (2, 1, *spatial)
+    first = features.reshape(2, 3, -1)[..., 0]
+    torch.testing.assert_close(logits.reshape(2, -1)[:, :1], judge(first, vector))
+    assert not torch.allclose(judge(features, vector + 1), logits)
+
+
+def test_concat_judge_is_two_1x1_convolutions():
+    judge, features, vector = ConcatJudge(3, 2, hidden=8), torch.randn(2, 3, 4, 4), torch.randn(2, 2)
+    first, last = judge.layers[0], judge.layers[2]
+    joined = torch.cat([features, vector[:, :, None, None].expand(-1, -1, 4, 4)], 1)
+    hidden = F.leaky_relu(F.conv2d(joined, first.weight[:, :, None, None], first.bias), 0.2)
+    wanted = F.conv2d(hidden, last.weight[:, :, None, None], last.bias)
+    torch.testing.assert_close(judge(features, vector), wanted)
+
+
+@pytest.mark.parametrize("spatial", SPATIAL)
+def test_projection_judge_by_its_formula(spatial):
+    judge, features = ProjectionJudge(3, 4), torch.randn(2, 3, *spatial)
+    labels = torch.tensor([2, 0])
+    phi = features.reshape(2, 3, -1).sum(2)
+    embedding = judge.embed.weight.T[labels]  # a row for each class
+    wanted = (embedding * phi).sum(1) + phi @ judge.unconditional.weight[0] + judge.unconditional.bias
+    torch.testing.assert_close(judge(features, one_hot(labels, 4)), wanted[:, None])
+
+
+@pytest.mark.parametrize("spatial", SPATIAL)
+def test_auxiliary_classifier(spatial):
+    head = AuxiliaryClassifier(3, 5)
+    features = torch.randn(2, 3)
+    everywhere = features.reshape(2, 3, *[1] * len(spatial)).expand(2, 3, *spatial)
+    torch.testing.assert_close(head(everywhere), head.classify(features))
+
+
+def test_auxiliary_class_loss_by_hand():
+    labels = torch.tensor([0, 3])
+    assert auxiliary_class_loss(torch.zeros(2, 4), labels).item() == pytest.approx(math.log(4))
+    logits = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    wanted = (math.log(1 + math.exp(-1)) + math.log(2)) / 2
+    assert auxiliary_class_loss(logits, torch.tensor([0, 1])).item() == pytest.approx(wanted)
+    extreme = torch.tensor([[1e4, -1e4]]).bfloat16().requires_grad_()
+    loss = auxiliary_class_loss(extreme, torch.tensor([1]))
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert loss.isfinite()
+    assert extreme.grad.isfinite().all()
+
+
+class TestCodes:
+    SPACE = CodeSpace(categorical=(10, 3), continuous=2)
+
+    @pytest.mark.parametrize("spatial", SPATIAL)
+    @pytest.mark.parametrize("learned", [False, True])
+    def test_the_regressor_predicts_every_code(self, spatial, learned):
+        prediction = CodeRegressor(4, self.SPACE, learned_deviation=learned)(torch.randn(6, 4, *spatial))
+        assert [logits.shape for logits in prediction.class_logits] == [(6, 10), (6, 3)]
+        assert prediction.mean.shape == prediction.log_deviation.shape == (6, 2)
+        assert bool(prediction.log_deviation.any()) == learned
+
+    @pytest.mark.parametrize("space", [CodeSpace(categorical=(4,)), CodeSpace(continuous=3)])
+    def test_one_kind_of_code(self, space):
+        prediction = CodeRegressor(4, space)(torch.randn(6, 4))
+        assert mutual_information_bound(prediction, space.draw(6), space).isfinite()
+
+    def test_guessing_is_worth_nothing_and_knowing_the_entropy(self):
+        space = CodeSpace(categorical=(10, 3))
+        code = space.draw(8)
+        nothing = torch.zeros(8, 0)
+        guess = CodePrediction((torch.zeros(8, 10), torch.zeros(8, 3)), nothing, nothing)
+        assert mutual_information_bound(guess, code, space).item() == pytest.approx(0, abs=1e-6)
+        known = tuple(100 * part for part in code.vector.split([10, 3], dim=1))
+        bound = mutual_information_bound(CodePrediction(known, nothing, nothing), code, space)
+        assert bound.item() == pytest.approx(math.log(30))
+
+    @pytest.mark.parametrize("deviation", [1.0, 0.1])
+    def test_continuous_codes_by_the_gaussian_density(self, deviation):
+        space = CodeSpace(continuous=2)
+        code = space.draw(5)
+        mean = torch.randn(5, 2) / 10
+        prediction = CodePrediction((), mean, torch.full((5, 2), math.log(deviation)))
+        density = torch.distributions.Normal(mean, deviation).log_prob(code.values).sum(1).mean()
+        torch.testing.assert_close(mutual_information_bound(prediction, code, space), density + 2 * math.log(2))
+
+    def test_it_is_a_lower_bound_that_can_be_reached(self):
+        """X = c + noise uniform in +-d: I(c; x) = log(2 / 2d) for small d; the best Gaussian stays below it."""
+        space, d = CodeSpace(continuous=1), 0.05
+        code = space.draw(20000, generator=torch.Generator().manual_seed(0))
+        seen = code.values + d * (2 * torch.rand(20000, 1, generator=torch.Generator().manual_seed(1)) - 1)
+        best = CodePrediction((), seen, torch.full_like(seen, math.log(d / math.sqrt(3))))
+        bound, information = mutual_information_bound(best, code, space).item(), math.log(1 / d)
+        assert information - 0.25 < bound < information
+
+    def test_extremes_stay_finite(self):
+        prediction = CodePrediction(
+            (torch.tensor([[1e4, -1e4]]).requires_grad_(),),
+            torch.tensor([[1e4]]).bfloat16().requires_grad_(),
+            torch.tensor([[-1e4]]).requires_grad_(),
+        )
+        space = CodeSpace(categorical=(2,), continuous=1)
+        bound = mutual_information_bound(prediction, space.encode(torch.tensor([[1]]), torch.tensor([[0.5]])), space)
+        bound.backward()
+        assert bound.isfinite()
+        assert prediction.class_logits[0].grad.isfinite().all()
+        assert prediction.mean.grad.isfinite().all()
+        assert prediction.log_deviation.grad.isfinite().all()
+
+    def test_a_regressor_learns_the_code(self):
+        torch.manual_seed(0)
+        space = CodeSpace(categorical=(3,), continuous=1)
+        code, regressor = space.draw(64), CodeRegressor(4, space)
+        optimizer = torch.optim.Adam(regressor.parameters(), 1e-2)
+        for _ in range(100):
+            bound = mutual_information_bound(regressor(code.vector), code, space)
+            optimizer.zero_grad()
+            (-bound).backward()
+            optimizer.step()
+        assert bound > 0.9 * (math.log(3) + math.log(2) - 0.5 * math.log(2 * math.pi))
+
+
+class TestMatchingAware:
+    @pytest.mark.parametrize("name", ObjectiveName)
+    def test_right_and_wrong_count_half_each(self, name):
+        game = objective(name)
+        right, wrong, fake = torch.randn(3, 4, 1)
+        loss = matching_aware_loss(game, right, wrong, fake)
+        torch.testing.assert_close(loss, (game.discriminator(right, fake) + game.discriminator(right, wrong)) / 2)
+        assert torch.equal(
+            matching_aware_loss(game, right, wrong, fake, wrong_weight=0), game.discriminator(right, fake)
+        )
+
+    def test_reed_algorithm_1(self):
+        right, wrong, fake = torch.randn(3, 4, 1)
+        s_r, s_w, s_f = torch.sigmoid(right), torch.sigmoid(wrong), torch.sigmoid(fake)
+        wanted = -(s_r.log().mean() + ((1 - s_w).log().mean() + (1 - s_f).log().mean()) / 2)
+        torch.testing.assert_close(matching_aware_loss(objective(ObjectiveName.MINIMAX), right, wrong, fake), wanted)
+
+    def test_several_discriminators(self):
+        right, wrong, fake = ([torch.randn(2, 1), torch.randn(2, 1, 3, 3)] for _ in range(3))
+        game = objective(ObjectiveName.HINGE)
+        apart = [matching_aware_loss(game, *logits) for logits in zip(right, wrong, fake, strict=True)]
+        torch.testing.assert_close(matching_aware_loss(game, right, wrong, fake), apart[0] + apart[1])
+
+
+def test_a_judge_learns_to_tell_right_from_wrong_conditions():
+    torch.manual_seed(0)
+    labels = torch.arange(4).repeat(4)
+    sample, vector = nn.functional.one_hot(labels, 4).float() + 0.1 * torch.randn(16, 4), one_hot(labels, 4)
+    wrong, fake = vector.roll(1, 0), torch.randn(16, 4)
+    for judge in (ProjectionJudge(4, 4), ConcatJudge(4, 4, hidden=16)):
+        optimizer = torch.optim.Adam(judge.parameters(), 2e-2)
+        for _ in range(150):
+            logits = judge(sample, vector), judge(sample, wrong), judge(fake, vector)
+            loss = matching_aware_loss(objective(ObjectiveName.NON_SATURATING), *logits)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert (judge(sample, vector) > judge(sample, wrong)).all()
