@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from condgen.config import RunConfig, to_plain
+from condgen.config import RunConfig
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
         UserError: the data is bad, the folder already holds a run, or training broke down.
     """
     from condgen import tasks
+    from condgen.adversarial.loop import fit
     from condgen.adversarial.trainer import Trainer
     from condgen.runtime import checkpoint
     from condgen.runtime.engine import Engine
@@ -48,14 +49,17 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     if newest and not resume:
         raise UserError(f"{folder} already holds a run; add --resume to go on, or name another folder with -o")
     engine = Engine(config.trainer.device, config.trainer.precision)
+    data = tasks.part(config.task, "data")
+    if engine.is_main:
+        data.require_good(config)
+    engine.barrier()
+    dataset = data.open_split(config, "train")
     evaluation = tasks.part(config.task, "evaluation").Evaluation(config)
-    dataset = tasks.part(config.task, "data").open_split(config, "train")
-    engine.fabric.seed_everything(config.trainer.seed, verbose=False)
+    engine.seed(config.trainer.seed)
     task = _build(config)
     if config.start_from and not newest:
         for line in start_from(task, config.start_from):
             print(line)
-    engine.seed(config.trainer.seed)
     trainer = Trainer(task, config, engine, folder)
     if newest:
         trainer.resume(newest)
@@ -67,7 +71,7 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     def report(evaluated: Task):
         return evaluation(evaluated, folder / "samples" / f"iteration-{trainer.iteration:08d}.png")
 
-    trainer.fit(report, lambda evaluated: save_model(evaluated, config, folder / "model"))
+    fit(trainer, report, lambda evaluated: save_model(evaluated, config, folder / "model"))
     return folder / "model"
 
 
@@ -117,7 +121,7 @@ def _card(config: RunConfig, folder: Path) -> str:
     from condgen import __version__
 
     return (
-        f"# {folder.parent.name}\n\nTask `{config.task}`, made by condgen {__version__}. Data: `{config.data.manifest}`. "
-        "The licence of the data and the measured results belong here.\n\n"
+        f"# {folder.parent.name}\n\nTask `{config.task}`, made by condgen {__version__}. "
+        f"Data: `{config.data.manifest}`. The licence of the data and the measured results belong here.\n\n"
         f"```yaml\n{config.to_yaml()}```\n"
     )

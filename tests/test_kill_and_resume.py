@@ -69,7 +69,7 @@ def test_killed_runs_end_like_an_unbroken_one(run, tmp_path):
     finish(run("killed"))
     finish(unbroken)
     ends = [checkpoint.load(tmp_path / name / "checkpoints" / "iteration-00000060") for name in ("unbroken", "killed")]
-    for part in ("task", "averaged", "optimizers", "random", "drawn"):
+    for part in ("task", "averaged", "optimizers", "ranks", "drawn"):
         torch.testing.assert_close(ends[0][part], ends[1][part], rtol=0, atol=0)
     assert (tmp_path / "killed" / "model" / "model.safetensors").is_file()
     logs = [(tmp_path / name / "log.jsonl").read_text().count('"iteration": 60') for name in ("unbroken", "killed")]

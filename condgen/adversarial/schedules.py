@@ -1,4 +1,4 @@
-"""Learning rate over a run, as a factor of the base rate: a pure function of the iteration, so resume needs no state."""
+"""Learning rate over a run as a factor of the base rate. It depends on the iteration alone: resume needs no state."""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
-"""The trainer: the only file with backward, step and averaged weights. It is never subclassed."""
+"""The trainer: the only file with backward, step and averaged weights. It is never subclassed.
+
+The loop around it, with log lines, reports and checkpoints, is `loop.fit`.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +17,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from condgen.adversarial.health import HealthMonitor
 from condgen.adversarial.penalties import clip_weights
 from condgen.adversarial.schedules import factor
-from condgen.adversarial.task import Losses, Report, Task, Turn, opponents_frozen
+from condgen.adversarial.task import Losses, Task, Turn, opponents_frozen
 from condgen.config import OptimizerConfig, OptimizerName, RunConfig, to_plain
 from condgen.data.loading import Order, batches
 from condgen.errors import UserError
 from condgen.runtime import checkpoint
 from condgen.runtime.device import channels_last
 from condgen.runtime.engine import Engine
-from condgen.runtime.logging import RunLog
-from condgen.runtime.progress import Progress
 
 
 class Trainer:
@@ -52,7 +53,7 @@ class Trainer:
         self.skipped = torch.zeros((), device=engine.device)  # non-finite steps in all
         self.skipped_in_a_row = torch.zeros((), device=engine.device)
         self._source: Any = None
-        self._waited = 0.0
+        self.waited = 0.0  # seconds spent waiting for data
 
     # -- one iteration ---------------------------------------------------------------------------------------------
 
@@ -151,74 +152,14 @@ class Trainer:
         start = time.perf_counter()
         group = [next(self._source).to(self.engine.device) for _ in range(self.config.trainer.micro_batches)]
         self.drawn += len(group)
-        self._waited += time.perf_counter() - start
+        self.waited += time.perf_counter() - start
         return group
 
-    # -- the run ---------------------------------------------------------------------------------------------------
-
-    def fit(self, report: Callable[[Task], Report], save_model: Callable[[Task], None]) -> None:
-        """Play until the last iteration, with log lines, reports, checkpoints and model folders on the way.
-
-        Args:
-            report: looks at the validation split; gets the task with averaged weights, in evaluation mode.
-            save_model: writes the model folder; gets the same.
-
-        Raises:
-            UserError: too many non-finite steps in a row; the last good checkpoint stays.
-        """
-        config = self.config.trainer
-        log = RunLog(self.folder, self.iteration) if self.engine.is_main else None
-        label = f"{self.config.task}: training"
-        with Progress(label, config.iterations, self.iteration, silent=log is None) as progress:
-            window = _Window(self)
-            while self.iteration < config.iterations:
-                window.add(self.iterate())
-                last = self.iteration == config.iterations
-                text = None
-                if self.iteration % config.log_every == 0 or last:
-                    text = self._log(window.close(), log, progress)
-                progress.advance(text)
-                if self.iteration % config.checkpoint_every == 0 or last:
-                    self.save()
-                if log is not None and (self.iteration % config.report_every == 0 or last):
-                    self._report(report, save_model, log, progress)
-                    window.pause()
-        if log is not None:
-            log.close()
-        self.engine.barrier()
-
-    def _log(self, values: dict[str, float], log: RunLog | None, progress: Progress) -> str:
-        if values["skipped_in_a_row"] >= self.config.trainer.max_skipped_steps:
-            kept = checkpoint.latest(self.folder / "checkpoints")
-            raise UserError(
-                f"stopped at iteration {self.iteration}: the last {values['skipped_in_a_row']:.0f} steps had gradients "
-                f"that are not finite; lower optimizers.*.learning_rate or set max_gradient_norm, then --resume "
-                f"(last good checkpoint: {kept.name if kept else 'none yet'})"
-            )
-        text = " ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" in name or name == "lead")
-        if log is not None:
-            log.scalars(self.iteration, values)
-            for line in self.health.read(values):
-                log.event(self.iteration, line)
-                progress.note(f"iteration {self.iteration}: {line}")
-        left = f"{values['seconds_left'] / 60:.0f} min left"
-        progress.note(f"{self.iteration}/{self.config.trainer.iterations} {text} ({left})", always=False)
-        return text
-
-    def _report(self, report: Callable, save_model: Callable, log: RunLog, progress: Progress) -> None:
-        with self.evaluating() as task, torch.random.fork_rng(devices=[]):
-            found = report(task)
-            save_model(task)
-        log.scalars(self.iteration, {f"validation/{name}": value for name, value in found.measures.items()})
-        log.pictures(self.iteration, found.pictures)
-        measures = "  ".join(f"{name} {value:.4f}" for name, value in found.measures.items())
-        progress.note(f"iteration {self.iteration}: validation {measures}")
+    # -- looking at it, keeping it ----------------------------------------------------------------------------------
 
     def evaluating(self) -> _Evaluating:
         """Inside, the task is in evaluation mode and has the averaged weights, if there are any."""
         return _Evaluating(self)
-
-    # -- checkpoints -----------------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Write a checkpoint of everything that the next iteration depends on.
@@ -226,7 +167,7 @@ class Trainer:
         Raises:
             UserError: weights or statistics are not finite; the older checkpoints are left alone.
         """
-        random = self.engine.random_states()  # all ranks take part
+        ranks = self.engine.gather({"random": self.engine.random_state(), "buffers": self._buffers()})
         if self.engine.is_main:
             state = self.task.saved_state()
             broken = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
@@ -242,7 +183,7 @@ class Trainer:
                 "task": state,
                 "averaged": {name: average.state_dict() for name, average in self.averaged.items()},
                 "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-                "random": random,
+                "ranks": ranks,
                 "health": self.health.state(),
                 "skipped": self.skipped.cpu(),
                 "skipped_in_a_row": self.skipped_in_a_row.cpu(),
@@ -262,6 +203,11 @@ class Trainer:
         for key in ("task", "model", "optimizers"):
             if whole["config"][key] != to_plain(self.config)[key]:
                 raise UserError(f"{path} was made with another `{key}`; resume with the config it was made with")
+        if len(whole["ranks"]) != self.engine.world_size:
+            raise UserError(
+                f"{path} was made by {len(whole['ranks'])} processes and is resumed by {self.engine.world_size}; use "
+                "the same number, or start a new run with start_from=RUN/model"
+            )
         self.task.load_saved_state(whole["task"])
         for name, average in self.averaged.items():
             average.load_state_dict(whole["averaged"][name])
@@ -271,7 +217,14 @@ class Trainer:
         self.skipped.copy_(whole["skipped"])
         self.skipped_in_a_row.copy_(whole["skipped_in_a_row"])
         self.health.load_state(whole["health"])
-        self.engine.restore_random_state(whole["random"])
+        mine = whole["ranks"][self.engine.rank]
+        for name, value in self._buffers().items():
+            value.copy_(mine["buffers"][name])
+        self.engine.restore_random_state(mine["random"])
+
+    def _buffers(self) -> dict[str, Tensor]:
+        """What each rank has of its own: pools of fakes, batch statistics. Weights are the same on all ranks."""
+        return dict(self.task.named_buffers())
 
 
 class _Evaluating:
@@ -290,43 +243,6 @@ class _Evaluating:
         for name, module in self._own.items():
             setattr(self._task, name, module)
         self._task.train()
-
-
-class _Window:
-    """Means over a log interval. Values stay on the device until the interval closes."""
-
-    def __init__(self, trainer: Trainer):
-        self._trainer = trainer
-        self._restart()
-
-    def _restart(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
-        self._start, self._first = time.perf_counter(), self._trainer.iteration
-        self._trainer._waited = 0.0
-
-    def add(self, values: Mapping[str, Tensor]) -> None:
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0) + value
-            self._counts[name] = self._counts.get(name, 0) + 1
-
-    def pause(self) -> None:
-        """Reports are not part of the speed."""
-        self._restart()
-
-    def close(self) -> dict[str, float]:
-        trainer, config = self._trainer, self._trainer.config.trainer
-        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
-        seconds, iterations = time.perf_counter() - self._start, trainer.iteration - self._first
-        means |= {
-            "skipped": float(trainer.skipped),
-            "skipped_in_a_row": float(trainer.skipped_in_a_row),
-            "samples_per_second": iterations * config.batch_size / seconds,
-            "waiting_for_data": trainer._waited / seconds,
-            "seconds_left": seconds / iterations * (config.iterations - trainer.iteration),
-        }
-        self._restart()
-        return means
 
 
 def _optimizer(player: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

@@ -14,11 +14,18 @@ app = typer.Typer()
 def train(
     config: Annotated[Path, typer.Argument(help="A recipe's YAML file.", metavar="CONFIG.yaml")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, e.g. trainer.batch_size=8")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Run folder; default runs/<config's name>.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Run folder; default runs/<config's name>.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print config, players, turns; train nothing.")] = False,
 ) -> None:
-    """Train a model from a config; under `torchrun` on several devices or machines."""
+    """Train a model from a config, under `torchrun` on several devices or machines.
+
+    Example: condgen train recipes/srgan/conf/srresnet_x4.yaml data.manifest=photos/manifest.jsonl trainer.seed=1
+    """
     from condgen import training
     from condgen.config import read
 

@@ -83,7 +83,7 @@ def check(manifest: Manifest, demands: Demands) -> list[Finding]:
     for split in demands.splits:
         if split not in present:
             fix = f'give some rows "split": "{split}"'
-            findings.append(Finding(WHOLE_FILE, manifest.path.name, f"no row of split {split!r}", fix))
+            findings.append(Finding(WHOLE_FILE, manifest.path.name, f"no row of split {str(split)!r}", fix))
     return sorted(findings, key=lambda finding: (not finding.is_error, finding.line))
 
 
@@ -114,18 +114,20 @@ def require_good(manifest: Manifest, demands: Demands) -> None:
 
 
 def guess_fields(manifest: Manifest) -> dict[str, Media]:
-    """The fields whose texts end like names of files, for a check without a task.
+    """The fields whose texts end like names of files, for a check without a task; those of which no file exists only if
+    there are no others (the name of an original, say).
 
     Raises:
         UserError: there are none.
     """
-    fields = {
-        name: kind
+    named = [
+        (name, kind, manifest.path.parent / value)
         for row in manifest.all_rows
         for name, value in row.fields.items()
         for kind, suffixes in SUFFIXES.items()
         if isinstance(value, str) and Path(value).suffix.lower() in suffixes
-    }
+    ]
+    fields = {name: kind for name, kind, file in named if file.exists()} or {name: kind for name, kind, _ in named}
     if not fields:
         raise UserError(
             f"{manifest.path}: no row names a file; a row looks like {{'split': 'train', 'image': 'a.png'}}"

@@ -80,9 +80,7 @@ class Order(Sampler[list[Draw]]):
             number += 1
 
 
-def batches(
-    dataset: Dataset, order: Order, *, workers: int = 0, pin_memory: bool = False
-) -> Iterator[Any]:
+def batches(dataset: Dataset, order: Order, *, workers: int = 0, pin_memory: bool = False) -> Iterator[Any]:
     """Batches on the CPU, read ahead by `workers` processes (0: read when asked for)."""
     loader = DataLoader(
         dataset,

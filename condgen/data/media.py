@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class Media(StrEnum):
@@ -34,8 +39,8 @@ class Look:
 
     problems: tuple[Problem, ...] = ()
     sha256: str = ""  # of the file
-    contents: str = ""  # hash of what was decoded: the same for a lossless copy in another format
-    size: tuple[int, ...] = field(default=())  # width and height in pixels, as displayed
+    contents: str = ""  # hash of what was decoded: as training sees it: the same for a lossless copy
+    size: tuple[int, ...] = field(default=())  # width and height in pixels, as displayed (EXIF)
 
 
 def look_at(path: Path, kind: Media) -> Look:
@@ -48,37 +53,35 @@ def look_at(path: Path, kind: Media) -> Look:
         return Look((Problem(f"cannot be read: {problem.strerror}", "check its permissions and the disk"),))
     if not content:
         return Look((Problem("empty, 0 bytes", "copy the file again, or take the row out"),))
-    return _DECODERS[kind](content, hashlib.sha256(content).hexdigest())
+    return _LOOKS[kind](path, content)
 
 
-def _look_at_image(content: bytes, sha256: str) -> Look:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _look_at_image(path: Path, content: bytes) -> Look:
+    """Through the reader that training uses: what passes here is read there."""
+    import numpy as np
+    from PIL import Image
 
+    from condgen.data.image import read_rgb
+
+    sha256 = hashlib.sha256(content).hexdigest()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content))
-            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a phone's photo and previews
-            image.load()
-            image = ImageOps.exif_transpose(image)
-    except UnidentifiedImageError:
-        return Look((Problem("not an image", "convert it to PNG, or take the row out"),), sha256)
-    except Image.DecompressionBombError:
-        return Look((Problem("more pixels than Pillow accepts", "cut or shrink the picture"),), sha256)
-    except Exception as problem:  # decoders raise OSError, SyntaxError, struct.error, ... for damage
-        text = f"damaged: {str(problem).splitlines()[0] if str(problem) else type(problem).__name__}"
-        return Look((Problem(text, "copy the file again, or take the row out"),), sha256)
-    problems = []
+        pixels = np.ascontiguousarray(read_rgb(path))
+        with Image.open(io.BytesIO(content)) as image:
+            problems = tuple(_image_notes(image))
+    except (UserError, Image.DecompressionBombError) as problem:
+        text, _, fix = str(problem).removeprefix(f"{path}: ").partition("; ")
+        return Look((Problem(text, fix or "take the row out"),), sha256)
+    height, width = pixels.shape[:2]
+    contents = hashlib.sha256(f"{width}x{height} ".encode() + pixels.tobytes()).hexdigest()
+    return Look(problems, sha256, contents, (width, height))
+
+
+def _image_notes(image: Image.Image) -> Iterator[Problem]:
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a phone's photo and previews
     if frames > 1:
-        problems.append(Problem(f"{frames} frames", "only the first is used; store the others as files", False))
-    if image.mode in ("P", "1", "L", "PA"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema()[0] < 255:
-        problems.append(Problem("partly transparent", "transparency is dropped; paint the background first", False))
-    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] == 255:
-        image = image.convert("RGB")
-    described = f"{image.mode} {image.size} ".encode()
-    return Look(tuple(problems), sha256, hashlib.sha256(described + image.tobytes()).hexdigest(), image.size)
+        yield Problem(f"{frames} frames", "only the first is used; store the others as files", is_error=False)
+    elif image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        yield Problem("partly transparent", "transparency is dropped; paint the background first", is_error=False)
 
 
-_DECODERS: dict[Media, Callable[[bytes, str], Look]] = {Media.IMAGE: _look_at_image}
+_LOOKS: dict[Media, Callable[[Path, bytes], Look]] = {Media.IMAGE: _look_at_image}

@@ -6,17 +6,21 @@ import hashlib
 import os
 import random
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
+from condgen.data.image import read_rgb
 from condgen.data.manifest import Split, write
 from condgen.data.media import SUFFIXES, Look, Media, look_at
 from condgen.errors import UserError
 
 IMAGES, MANIFEST = "images", "manifest.jsonl"  # what a prepared folder holds
+GROUND_TRUTH = ("GTmod12", "HR", "GT", "original")  # folders of benchmarks, best first: cut to a multiple of the scale
 PNG_COMPRESSION = 3  # of 9: twice as fast to write as the default, a few per cent larger
 
 
@@ -88,6 +92,34 @@ def find_photos(folders: Sequence[Path], *, output: Path | None = None) -> list[
     return photos
 
 
+def find_ground_truth(folder: Path, scale: int, *, output: Path | None = None) -> list[Photo]:
+    """The high-resolution pictures of a benchmark folder in one of its usual layouts.
+
+    image_SRF_4/*_HR.png (`scale` chooses the folder); a folder GTmod12, HR, GT or original, with x4 below it or not;
+    else all pictures but those in folders named LR....
+
+    Raises:
+        UserError: the folder is missing, or has no such pictures.
+    """
+    photos = find_photos([folder], output=output)
+    parts = {photo: [part.lower() for part in photo.path.relative_to(folder).parts[:-1]] for photo in photos}
+
+    def below(name: str, among: Sequence[Photo]) -> list[Photo]:
+        return [photo for photo in among if name.lower() in parts[photo]]
+
+    if any(part.startswith("image_srf_") for folders in parts.values() for part in folders):
+        photos = below(f"image_SRF_{scale}", photos)
+    if marked := [photo for photo in photos if photo.path.stem.upper().endswith("_HR")]:
+        photos = marked
+    else:
+        photos = next((some for name in GROUND_TRUTH if (some := below(name, photos))), photos)
+        photos = below(f"x{scale}", photos) or photos
+        photos = [photo for photo in photos if not any(part.startswith("lr") for part in parts[photo])]
+    if not photos:
+        raise UserError(f"{folder} has no high-resolution pictures for scale {scale} in a layout that is known here")
+    return photos
+
+
 def split_photos(photos: Sequence[Photo], fraction: float, seed: int) -> dict[Split, list[Photo]]:
     """A seeded random part for validation (at least one photo unless 0), the rest for training.
 
@@ -117,31 +149,51 @@ def prepare(
     Raises:
         UserError: a split that had photos has none left, or `output` cannot be written.
     """
-    order = sorted((split for split in photos if photos[split]), key=lambda split: split == Split.TRAIN)
-    wanted = [(split, photo) for split in order for photo in photos[split]]
-    rows: dict[Split, list[dict[str, Any]]] = {split: [] for split in order}
-    left_out: list[str] = []
-    seen: dict[str, Photo] = {}
+    wanted = [(split, photo) for split in sorted(photos, key=_last_if_train) for photo in photos[split]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        good = []
-        for (split, photo), look in zip(wanted, pool.map(_look, wanted), strict=True):
-            if reason := _reason_against(look, split, minimum_size, seen):
-                left_out.append(f"{photo.path}: {reason}")
-            else:
-                seen.setdefault(look.contents, photo)
-                good.append((split, photo))
+        good, left_out = _sift(wanted, pool, minimum_size)
+        for split in photos:
+            if photos[split] and not any(split == kept for kept, _ in good):
+                raise UserError(f"no photo is left for {split}; {photos[split][0].path} and all others were left out")
         try:
-            made = pool.map(lambda one: _make(one[1], output, cut if one[0] == Split.TRAIN else None), good)
-            for (split, _), pictures in zip(good, made, strict=True):
-                rows[split].extend({"split": str(split), **picture} for picture in pictures)
+            pictures = pool.map(lambda one: _make(one[1], output, cut if one[0] == Split.TRAIN else None), good)
+            made = list(zip(good, _shown(pictures, len(good)), strict=True))
         except OSError as problem:
             raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
-    for split in order:
-        if not rows[split]:
-            raise UserError(f"no photo is left for {split}; the first was left out: {left_out[0]}")
-    rows = {split: rows[split] for split in Split if split in rows}
+    rows = {
+        split: [{"split": str(split), **row} for (kept, _), some in made if kept == split for row in some]
+        for split in Split
+    }
     write(output / MANIFEST, [row for split in rows.values() for row in split])
-    return Prepared(output / MANIFEST, {split: len(some) for split, some in rows.items()}, tuple(left_out))
+    return Prepared(output / MANIFEST, {split: len(some) for split, some in rows.items() if some}, left_out)
+
+
+def _last_if_train(split: Split) -> bool:
+    return split == Split.TRAIN
+
+
+def _sift(
+    wanted: Sequence[tuple[Split, Photo]], pool: ThreadPoolExecutor, minimum_size: int
+) -> tuple[list[tuple[Split, Photo]], tuple[str, ...]]:
+    """The photos to keep, and a line for each that is left out."""
+    good, left_out = [], []
+    seen: dict[str, Photo] = {}
+    for (split, photo), look in zip(wanted, pool.map(_look, wanted), strict=True):
+        if reason := _reason_against(look, split, minimum_size, seen):
+            left_out.append(f"{photo.path}: {reason}")
+        else:
+            seen.setdefault(look.contents, photo)
+            good.append((split, photo))
+    return good, tuple(left_out)
+
+
+def _shown(pictures: Iterable, count: int) -> Iterable:
+    """With a progress bar where somebody looks: cutting a large set takes minutes."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(pictures, "writing pictures", count, console=console, disable=not console.is_terminal)
 
 
 def _is_photo(path: Path, folder: Path, output: Path | None) -> bool:
@@ -151,7 +203,7 @@ def _is_photo(path: Path, folder: Path, output: Path | None) -> bool:
     return path.is_file() and (output is None or (output / IMAGES).resolve() not in path.resolve().parents)
 
 
-def _unique(name: str, taken: Collection[str]) -> str:
+def _unique(name: str, taken: set[str]) -> str:
     """The name, or name-2, name-3, ... where it is taken: a.jpg beside a.png, or two folders of one name."""
     candidates = (name if number == 1 else f"{name}-{number}" for number in range(1, len(taken) + 2))
     free = next(candidate for candidate in candidates if candidate not in taken)
@@ -177,29 +229,28 @@ def _reason_against(look: Look, split: Split, minimum_size: int, seen: Mapping[s
 def _make(photo: Photo, output: Path, cut: Cut | None) -> list[dict[str, Any]]:
     """Write one photo's pictures; their rows without the split."""
     return [
-        {"image": path.relative_to(output).as_posix(), "sha256": _sha256(path), "source": photo.path.name}
+        {"image": path.relative_to(output).as_posix(), "sha256": _sha256(path), "source": photo.name}
         for path in _pictures(photo, output, cut)
     ]
 
 
 def _pictures(photo: Photo, output: Path, cut: Cut | None) -> Iterator[Path]:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     target = output / IMAGES / photo.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    if cut is not None:
-        with Image.open(photo.path) as opened:
-            boxes = cut.boxes(*ImageOps.exif_transpose(opened).size)
-            if len(boxes) > 1:
-                image = ImageOps.exif_transpose(opened).convert("RGB")
-                for number, box in enumerate(boxes, start=1):
-                    path = target.with_name(f"{target.name}_s{number:03}.png")
-                    image.crop(box).save(path, compress_level=PNG_COMPRESSION)
-                    yield path
-                return
-    path = target.with_name(target.name + photo.path.suffix.lower())
-    shutil.copyfile(photo.path, path)
-    yield path
+    pixels = read_rgb(photo.path) if cut is not None else None
+    boxes = cut.boxes(pixels.shape[1], pixels.shape[0]) if pixels is not None else []
+    if len(boxes) < 2:
+        path = target.with_name(target.name + photo.path.suffix.lower())
+        shutil.copyfile(photo.path, path)
+        yield path
+        return
+    for number, (left, top, right, bottom) in enumerate(boxes, start=1):
+        path = target.with_name(f"{target.name}_s{number:03}.png")
+        part = np.ascontiguousarray(pixels[top:bottom, left:right])
+        Image.fromarray(part).save(path, compress_level=PNG_COMPRESSION)
+        yield path
 
 
 def _sha256(path: Path) -> str:

@@ -44,7 +44,7 @@ class Source:
 
     def by_hand(self) -> str:
         """What the user can do when no download works."""
-        return f"fetch {self.file} by hand (see {self.page}) and give it with --archive"
+        return f"fetch {self.file} by hand (see {self.page}) and tell this script where it is (see --help)"
 
 
 def read_sources(path: Path) -> dict[str, Source]:
@@ -73,6 +73,18 @@ def obtain(source: Source, folder: Path, own: Path | None = None) -> Path:
         except (OSError, ValueError) as problem:  # requests' exceptions are OSErrors; a wrong checksum is a ValueError
             problems.append(f"{origin.url}: {_reason(problem)}")
     raise UserError(f"{source.name} could not be downloaded ({'; '.join(problems)}); {source.by_hand()}")
+
+
+def unpacked(source: Source, folder: Path, own: Path | None = None) -> Path:
+    """The source as a folder: the user's own if `own` is one, else its archive (see `obtain`), unpacked into `folder`.
+
+    Raises:
+        UserError: as `obtain` and `unpack`.
+    """
+    if own is not None and own.is_dir():
+        return own
+    target = folder / source.name
+    return target if target.is_dir() else unpack(obtain(source, folder, own), target)
 
 
 def unpack(archive: Path, folder: Path) -> Path:

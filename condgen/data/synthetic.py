@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from condgen.data.manifest import Split, write
+from condgen.data.preparation import IMAGES, MANIFEST, Prepared
+from condgen.errors import UserError
+
 OVERSAMPLING = 2  # drawn larger and reduced, so that edges are antialiased as a lens does it
 SMALLEST, LARGEST = 0.015, 0.35  # radius of a leaf, in picture sides
 COVERED = 5  # area of all leaves over that of the picture: what lies at the bottom hardly shows
+
+
+def draw(output: Path, *, train: int, validation: int, size: int, seed: int) -> Prepared:
+    """Draw a data set with its manifest into a folder.
+
+    Raises:
+        UserError: a number is out of range, or the folder cannot be written.
+    """
+    if min(train, validation) < 0 or train + validation < 1 or size < 32:
+        raise UserError("drawing needs at least one picture of 32 pixels a side or more")
+    rows = []
+    try:
+        (output / IMAGES).mkdir(parents=True, exist_ok=True)
+        for index in range(train + validation):
+            path = output / IMAGES / f"{index:05}.png"
+            picture(seed, index, size).save(path)
+            split = Split.TRAIN if index < train else Split.VALIDATION
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            rows.append({"split": str(split), "image": path.relative_to(output).as_posix(), "sha256": sha256})
+    except OSError as problem:
+        raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
+    write(output / MANIFEST, rows)
+    return Prepared(output / MANIFEST, {Split.TRAIN: train, Split.VALIDATION: validation}, ())
 
 
 def picture(seed: int, index: int, size: int = 256) -> Image.Image:

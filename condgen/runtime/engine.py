@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +58,7 @@ class Engine:
         return self.fabric.is_global_zero
 
     def seed(self, seed: int) -> None:
-        """Seed all generators; each rank draws its own noise, the weights must be built before."""
+        """Seed all generators; each rank draws noise of its own, and weights too, until `copy_from_main`."""
         self._seed_everything(seed + self.rank, verbose=False)
 
     def autocast(self) -> AbstractContextManager:
@@ -88,28 +89,22 @@ class Engine:
             torch.distributed.broadcast(contiguous, src=0)
             tensor.data.copy_(contiguous)
 
-    def random_states(self) -> list[dict[str, Tensor]]:
-        """The random number generators of all ranks, in rank order, as plain tensors."""
-        mine = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            mine["cuda"] = torch.cuda.get_rng_state(self.device)
+    def gather(self, value: Any) -> list[Any]:
+        """`value` of every rank, in rank order, on every rank."""
         if self.world_size == 1:
-            return [mine]
-        states: list = [None] * self.world_size
-        torch.distributed.all_gather_object(states, mine)
-        return states
+            return [value]
+        values: list[Any] = [None] * self.world_size
+        torch.distributed.all_gather_object(values, value)
+        return values
 
-    def restore_random_state(self, states: list[dict[str, Tensor]]) -> None:
-        """Take up this rank's state.
+    def random_state(self) -> dict[str, Tensor]:
+        """This rank's random number generators, as plain tensors."""
+        state = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.device)
+        return state
 
-        Raises:
-            UserError: the states come from another number of processes.
-        """
-        if len(states) != self.world_size:
-            raise UserError(
-                f"this run was made by {len(states)} processes and is resumed by {self.world_size}; "
-                "use the same number, or start a new run with start_from=RUN/model"
-            )
-        torch.set_rng_state(states[self.rank]["cpu"])
-        if self.device.type == "cuda" and "cuda" in states[self.rank]:
-            torch.cuda.set_rng_state(states[self.rank]["cuda"], self.device)
+    def restore_random_state(self, state: dict[str, Tensor]) -> None:
+        torch.set_rng_state(state["cpu"])
+        if self.device.type == "cuda" and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.device)

@@ -1,9 +1,9 @@
 """Model folders: what a finished run leaves, what every verb loads, what ships with the package.
 
-    config.yaml              task, architecture and preprocessing; no code
-    model.safetensors        what inference needs
-    training.safetensors     the other players, so that fine-tuning can go on from here (absent in foreign models)
-    README.md                the card: what it is, data and licence, measured results, the command that made it
+config.yaml              task, architecture and preprocessing; no code
+model.safetensors        what inference needs
+training.safetensors     the other players, so that fine-tuning can go on from here (absent in foreign models)
+README.md                the card: what it is, data and licence, measured results, the command that made it
 """
 
 from __future__ import annotations

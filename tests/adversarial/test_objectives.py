@@ -104,7 +104,7 @@ def test_several_discriminators_add_up(name):
     torch.testing.assert_close(game.discriminator(real, fake), apart[0] + apart[1])
     apart = [game.generator(f, r) for r, f in zip(real, fake, strict=True)]
     torch.testing.assert_close(game.generator(fake, real), apart[0] + apart[1])
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match="shorter"):
         game.discriminator(real, fake[:1])
 
 
@@ -172,12 +172,14 @@ class TestBoundaryEquilibrium:
         assert fresh.balance.item() == 0.25
 
     def test_ranks_agree_on_the_balance(self, tmp_path):
-        torch.multiprocessing.spawn(_update_on_rank, (str(tmp_path / "meeting"), str(tmp_path)), nprocs=2)
+        arguments = (str(tmp_path / "meeting"), str(tmp_path))
+        torch.multiprocessing.start_processes(_update_on_rank, arguments, nprocs=2, start_method="fork")
         balances = [torch.load(tmp_path / f"{rank}.pt").item() for rank in range(2)]
         assert balances == [pytest.approx(0.1 * (0.5 * (1 + 5) / 2 - 1))] * 2
 
 
 def _update_on_rank(rank: int, meeting: str, folder: str) -> None:
+    torch.set_num_threads(1)  # threads do not survive a fork
     torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
     game = BoundaryEquilibrium(rate=0.1)
     game.update(real=torch.tensor([1.0 + 4 * rank]), fake=torch.tensor([1.0]))

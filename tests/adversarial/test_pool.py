@@ -14,8 +14,8 @@ def _batch(first: int, count: int, shape: tuple[int, ...] = (1,)) -> torch.Tenso
 
 
 def test_size_0_passes_through_without_drawing():
-    pool, state = SamplePool(0, (1,)), torch.get_rng_state()
-    fakes = torch.randn(3, 1, requires_grad=True)
+    pool, fakes = SamplePool(0, (1,)), torch.randn(3, 1, requires_grad=True)
+    state = torch.get_rng_state()
     out = pool.exchange(fakes)
     assert torch.equal(out, fakes)
     assert not out.requires_grad

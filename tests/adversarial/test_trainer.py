@@ -8,6 +8,7 @@ import pytest
 import torch
 from toy_task import ToyBatch, ToyConfig, ToyDataset, ToyGame, run_config
 
+from condgen.adversarial import loop
 from condgen.adversarial.task import Report
 from condgen.adversarial.trainer import Trainer
 from condgen.errors import UserError
@@ -26,7 +27,7 @@ def make(folder, model: ToyConfig | None = None, game: type[ToyGame] = ToyGame, 
 
 def fit(trainer: Trainer) -> None:
     trainer.feed(ToyDataset())
-    trainer.fit(lambda task: Report(), lambda task: None)
+    loop.fit(trainer, lambda task: Report(), lambda task: None)
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:

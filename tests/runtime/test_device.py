@@ -19,7 +19,12 @@ def test_unknown_and_absent_devices_are_said():
 
 @pytest.mark.parametrize(
     ("flags", "dtype"),
-    [({"amx_bf16"}, torch.bfloat16), ({"avx512_bf16"}, torch.bfloat16), ({"avx2"}, torch.float32), (set(), torch.float32)],
+    [
+        ({"amx_bf16"}, torch.bfloat16),
+        ({"avx512_bf16"}, torch.bfloat16),
+        ({"avx2"}, torch.float32),
+        (set(), torch.float32),
+    ],
 )
 def test_auto_is_bf16_where_the_cpu_computes_it(monkeypatch, flags, dtype):
     monkeypatch.setattr(device, "_cpu_flags", lambda: flags)

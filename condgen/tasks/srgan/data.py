@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from condgen.data import loading
+from condgen.data import check, loading
+from condgen.data.check import Demands, Pair
 from condgen.data.image import bicubic_downscale, crop_to_multiple, read_rgb
 from condgen.data.loading import Draw
-from condgen.data.manifest import Manifest, Row
+from condgen.data.manifest import Manifest, Row, Split
+from condgen.data.media import Media
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class DataConfig:
     crop: int = 96  # side of the high-resolution crops, pixels
     augment: bool = True  # flips and quarter turns
     cache_gigabytes: float = 4.0  # decoded photos kept in memory
+    validation_photos: int = 16  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
         if self.crop < 8:
@@ -95,6 +98,26 @@ class Dataset(TorchDataset):
             self._cache[index] = pair
             self._cached_bytes += size
         return pair
+
+
+def demands(config: DataConfig, manifest: Manifest, scale: int) -> Demands:
+    """What `condgen data check` must find before training."""
+    splits = (Split.TRAIN, Split.VALIDATION)
+    if any("high" in row.fields for row in manifest.all_rows):
+        fields, pairs = {"low": Media.IMAGE, "high": Media.IMAGE}, [Pair("low", "high", scale)]
+    else:
+        fields, pairs = {"image": Media.IMAGE}, []
+    return Demands(fields=fields, minimum_size=config.crop, pairs=pairs, splits=splits)
+
+
+def require_good(config: RunConfig) -> None:
+    """Check the run's data before its first step.
+
+    Raises:
+        UserError: there are bad rows; a table names them.
+    """
+    manifest = Manifest.read(config.data.manifest)
+    check.require_good(manifest, demands(config.data, manifest, config.model.generator.scale))
 
 
 def open_split(config: RunConfig, split: str) -> Dataset:

@@ -70,7 +70,7 @@ class Upsample(nn.Module):
 
 @torch.no_grad()
 def _start_as_nearest_neighbour(conv: nn.Conv2d, factor: int) -> None:
-    """ICNR (Aitken et al., 2017): the sub-pixels of an output pixel start equal, so there is no checkerboard at first."""
+    """ICNR (Aitken et al., 2017): the sub-pixels of a pixel start equal, so there is no checkerboard at first."""
     conv.weight.copy_(conv.weight[:: factor**2].repeat_interleave(factor**2, dim=0))
     conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2, dim=0))
 
@@ -193,7 +193,7 @@ class Discriminator(nn.Module):
         return self.judge(self.features(sample))
 
     def feature_maps(self, sample: Tensor) -> list[Tensor]:
-        """The activations after each of the eight layers, for feature matching (Wang et al., 2018, eq. 6)."""
+        """The activations after each of the eight layers, for feature matching (Wang et al., 2018, section 3.2)."""
         maps = []
         for layer in self.features:
             sample = layer(sample)

@@ -30,32 +30,40 @@ class VGGFeatures(nn.Module):
         weights: path of a VGG19 state dict (torchvision's names); empty downloads torchvision's.
 
     Raises:
-        UserError: the weights cannot be downloaded or read.
+        UserError: (on the first use) the weights cannot be downloaded or read.
     """
 
     def __init__(self, layer: VGGLayer, weights: str = ""):
         super().__init__()
-        from torchvision.models import VGG19_Weights, vgg19
+        from torchvision.models import vgg19
 
-        network = vgg19(weights=None)
-        try:
-            if weights:
-                state = torch.load(Path(weights).expanduser(), map_location="cpu", weights_only=True)
-            else:
-                state = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
-            network.load_state_dict(state)
-        except Exception as problem:  # download, pickle and key errors come in many types
-            reason = str(problem).splitlines()[0]
-            raise UserError(
-                f"VGG19 weights {weights or 'of torchvision'} cannot be had ({reason}); give a local file with "
-                "model.vgg_weights=FILE, or use model.content_loss=discriminator, which needs none"
-            ) from None
-        self.features = network.features[: _END[layer]].eval().requires_grad_(False)
+        self._weights, self._loaded = weights, False
+        self.features = vgg19(weights=None).features[: _END[layer]].eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 
+    def _load(self) -> None:
+        """On the first use, so that a dry run needs no download."""
+        from torchvision.models import VGG19_Weights
+
+        try:
+            if self._weights:
+                state = torch.load(Path(self._weights).expanduser(), map_location="cpu", weights_only=True)
+            else:
+                state = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+            self.features.load_state_dict({name: state[f"features.{name}"] for name in self.features.state_dict()})
+        except Exception as problem:  # download, pickle and key errors come in many types
+            reason = str(problem).splitlines()[0]
+            raise UserError(
+                f"VGG19 weights {self._weights or 'of torchvision'} cannot be had ({reason}); give a local file with "
+                "model.vgg_weights=FILE, or use model.content_loss=discriminator, which needs none"
+            ) from None
+        self._loaded = True
+
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in [-1, 1] -> (B, C, H', W')."""
+        if not self._loaded:
+            self._load()
         return self.features(((image + 1) / 2 - self.mean) / self.std)
 
     def distance(self, fake: Tensor, real: Tensor) -> Tensor:

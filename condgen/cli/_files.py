@@ -1,0 +1,221 @@
+"""Files in, files out: the one runner of all verbs. It knows paths, and nothing of what is in the files.
+
+Inputs are files, folders (searched to the bottom, their tree kept below the output folder), glob patterns, or `-` for
+stdin. The output is `-` for stdout, a folder, or for one input file also a file: it is taken for a file when its name
+has an ending and no such folder exists. Missing output folders are created. Files there are replaced, unless
+`skip_existing`; an input is never replaced. A bad file costs one line and the exit code, not the files after it.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from condgen.errors import UserError
+from condgen.runtime.progress import Progress
+
+STANDARD = "-"
+
+_Job = tuple[Path, Path]  # input and output
+
+Process = Callable[[Path, Path], None]
+"""Reads the first path, writes the second, all of it or nothing. Raises UserError with one line that names the file."""
+
+
+@dataclass(frozen=True)
+class Endings:
+    """How names of files end, in lower case and with the dot."""
+
+    readable: Collection[str]  # looked for in folders
+    writable: Collection[str]
+    fallback: str  # written where the input's own ending is not writable, and to stdout
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    inside: Path  # where below an output folder, as the input's tree has it
+
+
+def run(
+    inputs: Sequence[str], output: str, prepare: Callable[[], Process], endings: Endings, *, skip_existing: bool = False
+) -> None:
+    """Send every input file through `prepare()`, which loads the model once the paths are known to make sense.
+
+    Raises:
+        UserError: nothing can be done at all, e.g. the output cannot be what it is said to be.
+        typer.Exit: with code 1, when some file failed; each has had its line on stderr by then.
+    """
+    if STANDARD in (*inputs, output):
+        return _run_standard(inputs, output, prepare, endings)
+    problems: list[str] = []
+    found = list(_find(inputs, endings.readable, Path(output), problems))
+    as_file = _names_file(inputs, output, endings)
+    jobs = [(one.path, Path(output) if as_file else Path(output) / _renamed(one.inside, endings)) for one in found]
+    jobs, clashes = _without_clashes(jobs)
+    todo = [job for job in jobs if not (skip_existing and os.path.exists(job[1]))]
+    with Progress("files", len(todo)) as progress:
+        for problem in (*problems, *clashes):
+            progress.note(problem)
+        broken = _play(todo, prepare, progress)
+    failed = len(problems) + len(clashes) + broken
+    if failed or len(jobs) != 1:
+        kept = len(jobs) - len(todo)
+        print(f"{len(todo) - broken} done, {kept} skipped (already there), {failed} failed", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _play(jobs: Sequence[_Job], prepare: Callable[[], Process], progress: Progress) -> int:
+    """Do the work; returns how many files failed."""
+    failed = 0
+    process = prepare() if jobs else None
+    for number, (source, target) in enumerate(jobs, start=1):
+        started = time.monotonic()
+        try:
+            _attempt(process, source, target)
+            seconds = time.monotonic() - started
+            progress.note(f"[{number}/{len(jobs)}] {source} -> {target} ({seconds:.1f} s)", always=False)
+        except UserError as problem:
+            failed += 1
+            progress.note(str(problem))
+        progress.advance(text=source.name)
+    return failed
+
+
+def _attempt(process: Process, source: Path, target: Path) -> None:
+    """Whatever goes wrong with one file becomes a UserError, so one line."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        process(source, target)
+    except UserError:
+        raise
+    except MemoryError:
+        raise UserError(f"{source}: not enough memory; close other programs, or give a smaller file") from None
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise UserError(f"{problem.filename or source}: {reason}; check the path and its permissions") from None
+    except Exception as problem:
+        if os.environ.get("CONDGEN_DEBUG"):
+            traceback.print_exc()
+        text = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise UserError(f"{source}: unexpected {text}; set CONDGEN_DEBUG=1 to see where, and report it") from None
+
+
+def _without_clashes(jobs: Sequence[_Job]) -> tuple[list[_Job], list[str]]:
+    """The jobs that replace neither an input nor another job's output, and a line for each of the others."""
+    sources = {source.resolve() for source, _ in jobs}
+    writers: dict[Path, Path] = {}
+    kept, lines = [], []
+    for source, target in jobs:
+        resolved = target.resolve()
+        if resolved in sources or (os.path.exists(target) and target.samefile(source)):
+            lines.append(f"{source}: the output {target} is an input; choose another -o")
+        elif resolved in writers:
+            lines.append(f"{source}: {target} is already made from {writers[resolved]}; choose another -o for one")
+        else:
+            writers[resolved] = source
+            kept.append((source, target))
+    return kept, lines
+
+
+def _find(inputs: Sequence[str], readable: Collection[str], output: Path, problems: list[str]) -> Iterator[_Found]:
+    """All input files, once each; what leads to none is noted in `problems`."""
+    seen: set[Path] = set()
+    for given in inputs:
+        matches = sorted(glob.glob(given, recursive=True)) if _is_pattern(given) else [given]
+        paths = [Path(path) for path in matches if os.path.lexists(path)]
+        if not paths:
+            problems.append(f"{given}: there is no such file; check the spelling")
+        for path in paths:
+            found = list(_inside(path, readable, output)) if os.path.isdir(path) else [_Found(path, Path(path.name))]
+            if not found:
+                problems.append(f"{path}: the folder holds no {' '.join(sorted(readable))}; check the path")
+            for one in found:
+                if one.path.resolve() not in seen:
+                    seen.add(one.path.resolve())
+                    yield one
+
+
+def _inside(folder: Path, readable: Collection[str], output: Path) -> Iterator[_Found]:
+    """The files below a folder, without hidden ones and without what an earlier run has put into `output` there."""
+    own = output.resolve() if folder.resolve() in output.resolve().parents else None
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if (
+            path.suffix.lower() in readable
+            and not hidden
+            and os.path.isfile(path)
+            and own not in path.resolve().parents
+        ):
+            yield _Found(path, inside)
+
+
+def _names_file(inputs: Sequence[str], output: str, endings: Endings) -> bool:
+    """Whether the output is a file. Raises UserError where it can be neither a file nor a folder."""
+    path = Path(output)
+    looks_like_folder = os.path.isdir(path) or output.endswith(("/", os.sep)) or not path.suffix
+    if looks_like_folder:
+        _refuse_no_folder(path)
+        return False
+    if len(inputs) > 1 or os.path.isdir(inputs[0]) or _is_pattern(inputs[0]):
+        raise UserError(f"{output}: several inputs need a folder as output; write {output}/ if this is to be one")
+    if path.suffix.lower() not in endings.writable:
+        known = " ".join(sorted(endings.writable))
+        raise UserError(f"{output}: the ending must be one of {known}; write {output}/ if this is to be a folder")
+    _refuse_no_folder(path.parent)
+    return True
+
+
+def _refuse_no_folder(path: Path) -> None:
+    """Every existing part of the path must be a folder; the rest is created when something is written."""
+    standing = next((place for place in (path, *path.parents) if os.path.lexists(place)), Path.cwd())
+    if not os.path.isdir(standing):
+        raise UserError(f"{path}: cannot be an output folder, {standing} is no folder; choose another -o")
+
+
+def _is_pattern(given: str) -> bool:
+    return glob.has_magic(given) and not os.path.lexists(given)
+
+
+def _renamed(inside: Path, endings: Endings) -> Path:
+    return inside if inside.suffix.lower() in endings.writable else inside.with_suffix(endings.fallback)
+
+
+def _run_standard(inputs: Sequence[str], output: str, prepare: Callable[[], Process], endings: Endings) -> None:
+    """Standard input or output, by way of temporary files: readers seek, and no half result reaches the pipe."""
+    if len(inputs) != 1:
+        raise UserError("- stands for one file: give a single input with it")
+    if output == STANDARD and sys.stdout.isatty():
+        raise UserError("the result would go to the terminal; redirect it (> file) or give -o FILE")
+    process = prepare()
+    with tempfile.TemporaryDirectory(prefix="condgen-") as work:
+        source, target = Path(inputs[0]), Path(output)
+        if inputs[0] == STANDARD:
+            source = Path(work, "stdin")
+            with source.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        if output == STANDARD:
+            target = Path(work, "stdout").with_suffix(endings.fallback)
+        elif not _names_file([str(source)], output, endings):
+            target = Path(output, source.name).with_suffix(endings.fallback)
+        try:
+            _attempt(process, source, target)
+        except UserError as problem:
+            print(str(problem).replace(f"{work}{os.sep}", ""), file=sys.stderr)
+            raise typer.Exit(1) from None
+        if output == STANDARD:
+            with target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()

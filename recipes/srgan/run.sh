@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Super-resolution x4, from photos to a model and its figures. See README.md beside this file.
+#
+#   recipes/srgan/run.sh [--stage 1] [--stop-stage 4] [--data DIR]... [--validation DIR] [--output DIR]
+#                        [--short | --mini] [key=value ...]
+#
+#   stage 1  prepare data     DIV2K is fetched, or the photos of --data are used (--mini: generated pictures)
+#   stage 2  train            SRResNet for pixel error, then SRGAN from it
+#   stage 3  evaluate         PSNR, SSIM, sharpness, spectral distance on the validation photos
+#   stage 4  samples          enlarges the example photo with both models
+#
+#   --short       the schedule of the shipped models (hours on two cores), not the paper's (days on a GPU)
+#   --mini        generated pictures and a tiny network: minutes, no network access
+#   key=value     overrides for both trainings, e.g. trainer.batch_size=8
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+python=${PYTHON:-python}
+stage=1 stop_stage=4 data=() validation=() output="" suffix="" overrides=()
+
+fail() { echo "run.sh: $1" >&2; exit 1; }
+
+while (($#)); do
+  case $1 in
+    --stage) stage=${2:?--stage needs a number}; shift 2 ;;
+    --stop-stage) stop_stage=${2:?--stop-stage needs a number}; shift 2 ;;
+    --data) data+=("${2:?--data needs a folder}"); shift 2 ;;
+    --validation) validation+=(--validation "${2:?--validation needs a folder}"); shift 2 ;;
+    --output) output=${2:?--output needs a folder}; shift 2 ;;
+    --short) suffix=_short; shift ;;
+    --mini) suffix=_mini; shift ;;
+    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *=*) overrides+=("$1"); shift ;;
+    *) fail "unknown option $1; see --help" ;;
+  esac
+done
+output=${output:-runs/srgan_x4$suffix}
+manifest=$output/data/manifest.jsonl
+
+wanted() { ((stage <= $1 && $1 <= stop_stage)); }
+condgen() { "$python" -m condgen "$@"; }
+
+if wanted 1; then
+  echo "== stage 1: data"
+  if [[ $suffix == _mini ]]; then
+    "$python" "$root/data_prep/synthetic_photos.py" -o "$output/data" --train 24 --validation 2 --size 128
+  elif ((${#data[@]})); then
+    "$python" "$root/data_prep/photos.py" "${data[@]}" "${validation[@]}" -o "$output/data"
+  else
+    "$python" "$root/data_prep/div2k.py" -o "$output/data"
+  fi
+  condgen data check "$manifest"
+fi
+
+if wanted 2; then
+  echo "== stage 2: training, SRResNet"
+  condgen train "$here/conf/srresnet_x4$suffix.yaml" "data.manifest=$manifest" "${overrides[@]}" \
+    -o "$output/srresnet-x4" --resume
+  echo "== stage 2: training, SRGAN"
+  condgen train "$here/conf/srgan_x4$suffix.yaml" "data.manifest=$manifest" \
+    "start_from=$output/srresnet-x4/model" "${overrides[@]}" -o "$output/srgan-x4" --resume
+fi
+
+if wanted 3; then
+  for name in srresnet-x4 srgan-x4; do
+    echo "== stage 3: $name on the validation photos"
+    condgen evaluate "$output/$name/model" --data "$manifest" -o "$output/$name/evaluation.json"
+  done
+fi
+
+if wanted 4; then
+  for name in srresnet-x4 srgan-x4; do
+    echo "== stage 4: $name on the example photo"
+    condgen upscale "$root/recipes/srgan/example.png" -o "$output/samples/$name.png" --model "$output/$name/model"
+  done
+fi
