@@ -17,7 +17,7 @@ def _data() -> None:
     """Look after training data."""
 
 
-@data.command()
+@data.command(epilog="Example: condgen data check data/srgan/manifest.jsonl")
 def check(
     manifest: Annotated[Path, typer.Argument(help="JSON Lines manifest, one sample a row.")],
     write_clean: Annotated[Path | None, typer.Option(help="Write the rows without errors to this manifest.")] = None,

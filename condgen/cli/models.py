@@ -80,10 +80,12 @@ def show(model: Annotated[str, typer.Argument(help="Shipped name, model folder, 
 
 @app.command("import", epilog="Example: condgen models import MSRResNet_x4.pth -o my-models/msrresnet-x4")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="Checkpoint of another code base (.pth, .pt, .safetensors).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Checkpoint of another code base: .pth, .safetensors.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The new model folder.")],
 ) -> None:
     """Convert a foreign checkpoint into a model folder that gives the same output; only plain tensors are read."""
+    from safetensors import SafetensorError
+
     from condgen.runtime import model_folder
 
     if output.exists():
@@ -91,8 +93,8 @@ def import_model(
     found = recognise(read_state(file), file)
     try:
         model_folder.write(output, found.task, found.config, found.tensors, {}, _card(file, output, found.task))
-    except OSError as problem:
-        raise UserError(f"{output} could not be written: {problem.strerror or problem}") from None
+    except (OSError, SafetensorError) as problem:  # e.g. the disk is full
+        raise UserError(f"{output} could not be written: {getattr(problem, 'strerror', None) or problem}") from None
     print(f"{file}: recognised, task {found.task}")
     print(f"model folder: {output}")
 
@@ -203,7 +205,7 @@ def _card(file: Path, output: Path, task: str) -> str:
         "- licence: that of the source of this file; look it up there before you pass the model on\n"
         "- training data and measured results: see the source\n"
         f"- made by `condgen models import {file.name} -o {output.name}`, condgen {__version__}\n"
-        "- holds the generator only: fine-tuning starts with a fresh discriminator\n"
+        "- holds only what inference needs: fine-tuning starts with fresh opponents\n"
     )
 
 

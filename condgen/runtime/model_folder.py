@@ -106,9 +106,10 @@ def write(
         new.mkdir()
         (new / CONFIG).write_text(yaml.safe_dump({"task": task, "model": to_plain(config)}, sort_keys=False))
         (new / CARD).write_text(card, encoding="utf-8")
-        save_file({name: tensor.contiguous() for name, tensor in model.items()}, new / MODEL)
-        if training:
-            save_file({name: tensor.contiguous() for name, tensor in training.items()}, new / TRAINING)
+        for name, tensors in ((MODEL, model), (TRAINING, training)):
+            if tensors:
+                save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, new / name)
+                (new / name).chmod(0o644)  # safetensors writes for the owner alone
         new.chmod(0o755)
         if path.exists():
             path.rename(old)

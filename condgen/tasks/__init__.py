@@ -2,10 +2,11 @@
 
 A task folder holds, under these names:
     task.py      TASK, the `Task` class; its attribute `Config` is the typed config of networks and losses
-    data.py      DataConfig and Dataset(config, split): manifest row -> item; `collate` makes a batch of items
+    data.py      DataConfig; open_split: manifest rows -> batch items; require_good: the check before training
     pipeline.py  Pipeline: files in, files out, from a model folder; never imports the trainer
-    evaluation.py  Evaluation(config)(task_or_pipeline): the task's measures and pictures
-    examples.py  tiny examples that every contract test runs
+    evaluation.py  Evaluation(config): measures and pictures during training; evaluate: what `condgen evaluate` prints
+    example.py   tiny configs and batches that every contract test runs
+    verb.py      the task's command; foreign.py: import of other code bases' checkpoints (both optional)
 """
 
 from __future__ import annotations

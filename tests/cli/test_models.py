@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from condgen import cli
@@ -231,6 +232,19 @@ def test_import_to_a_place_that_cannot_be_written(run, foreign, tmp_path):
     assert code == 1
     assert "could not be written" in err
     assert err.count("\n") == 1
+
+
+def test_import_onto_a_full_disk(run, foreign, tmp_path, monkeypatch):
+    def full(tensors, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    torch.save(foreign, tmp_path / "netG.pth")
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    code, _, err = run("models", "import", tmp_path / "netG.pth", "-o", tmp_path / "out")
+    assert code == 1
+    assert "No space left" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["netG.pth"]
 
 
 def test_imported_config_states_every_option(run, foreign, tmp_path):

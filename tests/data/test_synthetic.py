@@ -23,7 +23,7 @@ def test_a_picture_depends_on_seed_and_index_alone():
 
 
 def test_the_spectrum_falls_as_that_of_photos():
-    """Power falls with frequency to the minus 2 to 3 (Field, 1987: about 2; sharp digital photos here 2 to 3.3)."""
+    """Power falls with frequency to the minus 2 to 3 (Field, 1987: about 2 for photos)."""
     images = torch.from_numpy(np.stack([picture(0, index, 128) for index in range(4)])).permute(0, 3, 1, 2) / 255
     spectrum = radial_spectrum(luma(images)).mean(dim=0)[2:48]
     frequency = torch.arange(3.0, 49.0).log10() * 10

@@ -51,6 +51,6 @@ def test_a_failed_download_says_what_to_fetch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(UserError, match="squeezenet1_1.*not fetched.*no network.*by hand") as caught:
+    with pytest.raises(UserError, match=r"squeezenet1_1.*not fetched.*no network.*by hand") as caught:
         LPIPS(Backbone.SQUEEZE)
     assert "\n" not in str(caught.value)

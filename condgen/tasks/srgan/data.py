@@ -80,7 +80,7 @@ class Dataset(TorchDataset):
         low, high = self._pair(draw.index)
         side, scale, random = self.config.crop // self.scale, self.scale, draw.random()
         if min(low.shape[:2]) < side:
-            raise UserError(f"{self.rows[draw.index]} is smaller than data.crop={self.config.crop}")
+            raise UserError(f"{self.rows[draw.index].where}: the photo is smaller than data.crop={self.config.crop}")
         top, left = (int(random.integers(extent - side + 1)) for extent in low.shape[:2])
         low = low[top : top + side, left : left + side]
         high = high[scale * top : scale * (top + side), scale * left : scale * (left + side)]

@@ -38,7 +38,9 @@ class VGGFeatures(nn.Module):
         from torchvision.models import vgg19
 
         self._weights, self._loaded = weights, False
-        self.features = vgg19(weights=None).features[: _END[layer]].eval().requires_grad_(False)
+        with torch.device("meta"):  # 124 M of its parameters are not needed here
+            features = vgg19(weights=None).features[: _END[layer]]
+        self.features = features.to_empty(device="cpu").eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 
