@@ -8,7 +8,6 @@ README.md                the card: what it is, data and licence, measured result
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,27 +93,38 @@ def shipped_names() -> list[str]:
 def write(
     path: Path, task: str, config: Any, model: Mapping[str, Tensor], training: Mapping[str, Tensor], card: str
 ) -> None:
-    """Write a model folder in full under a temporary name, then put it in the place of `path`."""
+    """Write a model folder in full under a temporary name, then put it in the place of `path`.
+
+    Raises:
+        UserError: the disk is full or the place cannot be written to; what was there before stays.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as work:
+            new, old = Path(work, "new"), Path(work, "old")
+            _fill(new, task, config, {MODEL: model, TRAINING: training}, card)
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+    except (OSError, SafetensorError) as problem:
+        raise UserError(f"the model folder {path} could not be written ({problem}); free space and try again") from None
+
+
+def _fill(folder: Path, task: str, config: Any, parts: Mapping[str, Mapping[str, Tensor]], card: str) -> None:
     import yaml
     from safetensors.torch import save_file
 
     from condgen.config import to_plain
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as work:
-        new, old = Path(work, "new"), Path(work, "old")
-        new.mkdir()
-        (new / CONFIG).write_text(yaml.safe_dump({"task": task, "model": to_plain(config)}, sort_keys=False))
-        (new / CARD).write_text(card, encoding="utf-8")
-        for name, tensors in ((MODEL, model), (TRAINING, training)):
-            if tensors:
-                save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, new / name)
-                (new / name).chmod(0o644)  # safetensors writes for the owner alone
-        new.chmod(0o755)
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+    folder.mkdir()
+    (folder / CONFIG).write_text(yaml.safe_dump({"task": task, "model": to_plain(config)}, sort_keys=False))
+    (folder / CARD).write_text(card, encoding="utf-8")
+    for name, tensors in parts.items():
+        if tensors:
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / name)
+            (folder / name).chmod(0o644)  # safetensors writes for the owner alone
 
 
 def _download(hub_id: str) -> Path:
