@@ -121,7 +121,8 @@ def _card(config: RunConfig, folder: Path) -> str:
     from condgen import __version__
 
     return (
-        f"# {folder.parent.name}\n\nTask `{config.task}`, made by condgen {__version__}. "
-        f"Data: `{config.data.manifest}`. The licence of the data and the measured results belong here.\n\n"
-        f"```yaml\n{config.to_yaml()}```\n"
+        f"# {folder.parent.name}\n\n"
+        f"Task `{config.task}`, made by condgen {__version__}. Data: `{config.data.manifest}`. Its licence and the "
+        "measured results belong here before the model is given to others.\n\n"
+        f"Made by `condgen train {folder.parent / 'config.yaml'}`:\n\n```yaml\n{config.to_yaml()}```\n"
     )

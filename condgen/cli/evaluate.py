@@ -28,9 +28,9 @@ def evaluate(
     """
     import condgen
     from condgen import tasks
+    from condgen.data.files import write_atomically
     from condgen.data.manifest import Manifest
     from condgen.errors import UserError
-    from condgen.runtime.files import write_text
     from condgen.runtime.model_folder import ModelFolder
 
     files = {}
@@ -47,7 +47,8 @@ def evaluate(
     for line in missing:
         print(line, file=sys.stderr)
     if output is not None:
-        write_text(output, json.dumps({"model": model, "data": str(data), "split": split, "table": table}, indent=2))
+        found = {"model": model, "data": str(data), "split": split, "table": table}
+        write_atomically(output, json.dumps(found, indent=2).encode())
 
 
 def _print(table: dict[str, dict[str, float]]) -> None:

@@ -30,7 +30,7 @@ from condgen.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_DECODERS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # MPO: a camera's JPEG with previews
+_DECODERS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # JPEG also opens MPO, a camera's with previews
 _DESCRIPTIVE_TIFF_TAGS = (270, 271, 272, 305, 306, 315, 33432, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
@@ -92,15 +92,16 @@ def from_pillow(image: Image.Image) -> Picture:
     return _upright(array.reshape(*array.shape[:2], -1), orientation, icc_profile, exif)
 
 
-def to_pillow(picture: Picture) -> Image.Image:
-    """The reverse; grey of 16 bits gives mode `I;16`.
-
-    Raises:
-        UserError: 16 bits with colours or alpha, for which Pillow has no mode.
-    """
-    pixels, alpha = picture.pixels, picture.alpha
-    if pixels.dtype == np.uint16 and (pixels.shape[2] == 3 or alpha is not None):
+def refuse_no_pillow_mode(picture: Picture) -> None:
+    """Raises UserError for 16 bits with colours or alpha, for which Pillow has no mode."""
+    if picture.pixels.dtype == np.uint16 and (picture.pixels.shape[2] == 3 or picture.alpha is not None):
         raise UserError("Pillow has no 16-bit colour; go from file to file, or from array to array")
+
+
+def to_pillow(picture: Picture) -> Image.Image:
+    """The reverse of `from_pillow`; grey of 16 bits gives mode `I;16`. Raises UserError as `refuse_no_pillow_mode`."""
+    refuse_no_pillow_mode(picture)
+    pixels, alpha = picture.pixels, picture.alpha
     if alpha is not None:
         pixels = np.concatenate([pixels, alpha[..., None]], axis=2)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

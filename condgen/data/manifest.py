@@ -11,14 +11,13 @@ fields are kept.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from condgen.data.files import write_atomically
 from condgen.errors import UserError
 
 
@@ -117,20 +116,11 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         UserError: the folder cannot be written to, or the disk is full.
     """
     text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
-    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
     except OSError as problem:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
+    write_atomically(path, text.encode())
 
 
 def _object(line: str, where: str) -> dict[str, Any]:

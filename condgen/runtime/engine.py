@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -26,6 +27,7 @@ class Engine:
     def __init__(self, device: str = "auto", precision: Precision = Precision.AUTO):
         from lightning_fabric import Fabric, seed_everything
 
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells each start that it uses bf16
         chosen = choose_device(device)
         self.precision = choose_precision(precision, chosen)
         world, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))

@@ -88,8 +88,8 @@ def test_a_write_that_fails_leaves_the_old_manifest_and_no_rest(tmp_path, monkey
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(manifests.os, "fsync", full)
-    with pytest.raises(UserError, match="No space left"):
+    monkeypatch.setattr("condgen.data.files.os.fsync", full)
+    with pytest.raises(UserError, match="the disk is full"):
         manifests.write(path, [{"split": "test"}])
     assert path.read_text() == '{"split": "train"}\n'
     assert list(tmp_path.iterdir()) == [path]

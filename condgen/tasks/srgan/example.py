@@ -25,7 +25,7 @@ def configs() -> dict[str, Config]:
 
 
 def batch(config: Config, size: int = 4) -> Batch:
-    """`size` samples of noise, from torch's global generator."""
-    side = config.discriminator.crop if config.adversarial_weight else 32
-    scale = config.generator.scale
-    return Batch(low=torch.rand(size, 3, side // scale, side // scale), high=torch.rand(size, 3, side, side) * 2 - 1)
+    """`size` plain colours with a little noise, which can be learned; from torch's global generator."""
+    side, scale = 32, config.generator.scale
+    high = torch.rand(size, 3, 1, 1) * 2 - 1 + 0.05 * torch.randn(size, 3, side, side)
+    return Batch(low=(high[..., ::scale, ::scale] + 1) / 2, high=high)

@@ -5,7 +5,7 @@
   convolution with 3 output channels on a picture of twice the size is a 5x5 one with 12 on the features. All
   activations have one slope a layer, so the last one commutes with the shuffle.
 - The picture flows through in strips of rows, from top to bottom, and every convolution keeps the few rows that its
-  next strip needs. So the maps stay in the processor's cache, memory does not grow with the picture's height, nothing is
+  next strip needs. So the maps stay in the cache, memory does not grow with the height of the picture, nothing is
   computed twice as with overlapping tiles, and there are no seams: it is the same sum.
 """
 
@@ -118,8 +118,8 @@ class Flow:
         return torch.cat(parts, dim=3)
 
 
-_Kept = dict[nn.Module | str, Tensor]
-"""The rows that a layer saw last and needs again."""
+_Kept = dict[object, Tensor]
+"""By layer: rows that its next strip needs again, or that wait for the others."""
 
 
 def spans(extent: int, size: int) -> Iterator[tuple[int, int]]:
@@ -142,7 +142,7 @@ class _Convolution(nn.Module):
     def forward(self, rows: Tensor, kept: _Kept, last: bool) -> Tensor:
         """(B, C, h, W) -> the (B, C', h', W) that can be known now: the rows below are missing unless `last`."""
         zeros = rows.new_zeros(rows.shape[0], rows.shape[1], self.padding, rows.shape[3])
-        rows = torch.cat([kept.get(self, zeros), rows, *([zeros] if last else [])], dim=2)
+        rows = _stacked([kept.get(self, zeros), rows, *([zeros] if last else [])])
         kept[self] = rows[:, :, max(rows.shape[2] - 2 * self.padding, 0) :].clone()
         if rows.shape[2] <= 2 * self.padding:
             return rows.new_empty(rows.shape[0], len(self.weight), 0, rows.shape[3])
@@ -150,7 +150,12 @@ class _Convolution(nn.Module):
         return rows if self.slope is None else F.leaky_relu_(rows, self.slope)
 
 
-def _add_waiting(rows: Tensor, earlier: Tensor, kept: _Kept, key: nn.Module | str) -> Tensor:
+def _stacked(strips: list[Tensor]) -> Tensor:
+    """One below the other, (B, C, h, W) each, channels last whatever the layout of the first."""
+    return torch.cat([strip.permute(0, 2, 3, 1) for strip in strips], dim=1).permute(0, 3, 1, 2)
+
+
+def _add_waiting(rows: Tensor, earlier: Tensor, kept: _Kept, key: nn.Module) -> Tensor:
     """Add in place what entered `earlier` for the same rows: it has waited while convolutions held these back."""
     waiting = kept.get((key, "waiting"))
     count, done = rows.shape[2], 0
@@ -161,5 +166,54 @@ def _add_waiting(rows: Tensor, earlier: Tensor, kept: _Kept, key: nn.Module | st
         rows[:, :, done : done + used] += part[:, :, :used]
         left.append(part[:, :, used:])
         done += used
-    kept[key, "waiting"] = torch.cat(left, dim=2)
+    kept[key, "waiting"] = _stacked(left)
     return rows
+
+
+def _interpolated(low: Tensor, scale: int, kept: _Kept, last: bool) -> Tensor:
+    """The network's bilinear enlargement on strips of rows; beyond the picture's edge its edge row counts."""
+    rows = torch.cat([kept.get("low", low[:, :, :1]), low, *([low[:, :, -1:]] if last else [])], dim=2)
+    kept["low"] = rows[:, :, -2:].clone()
+    if rows.shape[2] <= 2:
+        return low.new_empty(low.shape[0], 3, 0, scale * low.shape[3])
+    return interpolated(rows, scale)[:, :, scale:-scale]
+
+
+def _slope(activation: nn.Module) -> float:
+    """Of the negative half."""
+    if isinstance(activation, nn.PReLU):
+        return activation.weight.item()
+    return activation.negative_slope if isinstance(activation, nn.LeakyReLU) else 0.0
+
+
+def _reach(layers: nn.ModuleList) -> int:
+    """Pixels of the first layer's input on each side that can influence the output, rounded up."""
+    reach, size = 0.0, 1
+    for layer in layers:
+        if isinstance(layer, nn.PixelShuffle):
+            size *= layer.upscale_factor
+        else:
+            reach += layer.padding / size
+    return math.ceil(reach) + 1
+
+
+@torch.no_grad()
+def _before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+    """The convolution before a pixel shuffle that equals `conv` (odd kernel, zero padding p) after the shuffle.
+
+    Output sub-pixel a reads at tap u the sub-pixel i of the coarse pixel at distance m, where a + u - p = factor m + i;
+    so do rows and columns. Zeros around the fine map are zeros around the coarse one.
+    """
+    outputs, channels, size, _ = conv.weight.shape
+    padding = size // 2
+    reach = math.ceil(padding / factor)
+    side = 2 * reach + 1
+    weight = conv.weight.new_zeros(outputs, factor, factor, channels, factor, factor, side, side)
+    taps = [(a, u, *divmod(a + u - padding, factor)) for a in range(factor) for u in range(size)]
+    for a, u, m, i in taps:
+        for b, v, n, j in taps:
+            weight[:, a, b, :, i, j, m + reach, n + reach] = conv.weight[:, :, u, v]
+    folded = nn.Conv2d(channels * factor**2, outputs * factor**2, side, padding=reach, device=weight.device)
+    folded.weight.copy_(weight.reshape(folded.weight.shape))
+    folded.bias.copy_(conv.bias.repeat_interleave(factor**2))
+    return folded

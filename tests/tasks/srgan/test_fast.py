@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from condgen.tasks.srgan.fast import fold, spans
+from condgen.tasks.srgan.fast import Flow, fold, spans
 from condgen.tasks.srgan.networks import Activation, Generator
 
 VARIANTS = {
@@ -31,6 +33,11 @@ VARIANTS = {
 }
 
 
+def plainly(generator: Generator, low: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return generator(low)
+
+
 def lived_in(**arguments) -> Generator:
     """A small generator whose norms, slopes and biases are not at their start values."""
     torch.manual_seed(0)
@@ -49,24 +56,37 @@ def lived_in(**arguments) -> Generator:
     return generator
 
 
-@pytest.mark.parametrize("patch", [64, 4])
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
-def test_fold_gives_the_same_picture(variant, patch):
-    generator = lived_in(**variant)
-    low = torch.rand(2, 3, 11, 14)
-    with torch.inference_mode():
-        expected = generator(low)
-    made = fold(generator, patch=patch)(low)
-    assert made.shape == expected.shape
-    torch.testing.assert_close(made, expected, atol=1e-5, rtol=1e-5)
+def test_fold_gives_the_same_picture(variant):
+    generator, low = lived_in(**variant), torch.rand(2, 3, 11, 14)
+    made = fold(generator)(low)
+    torch.testing.assert_close(made, plainly(generator, low), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [4, 8, 25])  # 1, 1 and 13 rows a strip; bands of 16 or more columns
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_strips_and_bands_give_the_same_picture(variant, tile):
+    generator, low = lived_in(**variant), torch.rand(1, 3, 41, 47)
+    expected, network = plainly(generator, low), fold(generator)
+    flow, parts = Flow(network, 47, tile), []
+    for top, bottom in spans(41, flow.rows):
+        parts.append(flow.push(low[:, :, top:bottom], last=bottom == 41))
+    assert len(parts) == math.ceil(41 / flow.rows) > 1
+    torch.testing.assert_close(torch.cat(parts, dim=2), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 60), (60, 1)])
+def test_pictures_of_one_pixel_width(size):
+    generator, low = lived_in(), torch.rand(1, 3, *size)
+    torch.testing.assert_close(fold(generator)(low), plainly(generator, low), atol=1e-5, rtol=1e-5)
 
 
 def test_fold_needs_no_convolution_at_full_size_and_leaves_the_generator_alone():
     generator = lived_in().train()
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     folded = fold(generator, torch.bfloat16)
-    kernels = [(c.out_channels, c.kernel_size) for c in folded.enlarge.modules() if isinstance(c, nn.Conv2d)]
-    assert kernels == [(32, (3, 3)), (32, (3, 3)), (12, (5, 5))]
+    shapes = [tuple(layer.weight.shape) for layer in folded.enlarge if not isinstance(layer, nn.PixelShuffle)]
+    assert shapes == [(32, 8, 3, 3), (32, 8, 3, 3), (12, 32, 5, 5)]
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     assert generator.training
     assert generator.body[0].norm1.training

@@ -44,7 +44,7 @@ def test_gradients_reach_the_fake_only(weights):
     perceive.distance(fake, real).backward()
     assert fake.grad.abs().sum() > 0
     assert real.grad is None
-    assert float(perceive.distance(fake, fake)) == 0
+    assert perceive.distance(fake, fake).item() == 0
 
 
 def test_vgg_is_no_player_and_is_not_saved(weights):

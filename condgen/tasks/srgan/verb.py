@@ -1,0 +1,62 @@
+"""`condgen upscale`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def upscale(
+    inputs: Annotated[
+        list[str], typer.Argument(help="Files, folders (all in them), patterns, or - for stdin.", metavar="INPUT")
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="Folder, created if missing; for one file also a file; - for stdout.")
+    ],
+    model: Annotated[str, typer.Option(help="Shipped name, model folder, or hub id owner/name.")] = "srgan-x4",
+    tile: Annotated[
+        str, typer.Option(help="auto, or N: compute N x N pixels of the input at a time; less needs less memory.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist alone.")] = False,
+) -> None:
+    """Enlarge photos.
+
+    condgen upscale photo.jpg -o photo_x4.png
+
+    condgen upscale holiday/ -o holiday_x4/ --skip-existing
+
+    condgen upscale - -o - < small.png > large.png
+
+    Grey, alpha, 16 bit, colour profile and EXIF are kept. The format is that of the
+    output's ending, .png .jpg .webp or .tif; in a folder that of the input, or .png.
+    Outputs that exist are replaced, inputs never.
+    """
+    from condgen.cli import _files
+    from condgen.data.image_output import WRITABLE
+    from condgen.data.media import SUFFIXES, Media
+
+    size = tile if tile == "auto" else _tile(tile)
+
+    def prepare() -> _files.Process:
+        from condgen.errors import UserError
+        from condgen.runtime.model_folder import ModelFolder
+        from condgen.tasks.srgan.pipeline import Pipeline
+
+        folder = ModelFolder.find(model)
+        if folder.task != "srgan":
+            raise UserError(f"model {model} is of task {folder.task}; `condgen models` lists those of task srgan")
+        return Pipeline.from_folder(folder, device=device, tile=size).upscale_file
+
+    endings = _files.Endings(readable=SUFFIXES[Media.IMAGE], writable=WRITABLE, fallback=".png")
+    _files.run(inputs, output, prepare, endings, skip_existing=skip_existing)
+
+
+def _tile(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number of pixels", param_hint="--tile")
+    return int(text)
