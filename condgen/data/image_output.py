@@ -86,6 +86,8 @@ def _exif_with_size(picture: Picture) -> bytes:
         return b""
     tags = Image.Exif()
     tags.load(picture.exif)
+    if ExifTags.IFD.Exif not in tags:
+        return picture.exif
     camera = tags.get_ifd(ExifTags.IFD.Exif)
     height, width = picture.pixels.shape[:2]
     for tag, extent in ((ExifTags.Base.ExifImageWidth, width), (ExifTags.Base.ExifImageHeight, height)):

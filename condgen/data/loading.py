@@ -89,6 +89,7 @@ def batches(dataset: Dataset, order: Order, *, workers: int = 0, pin_memory: boo
         collate_fn=_stack,
         pin_memory=pin_memory,
         persistent_workers=workers > 0,
+        generator=torch.Generator(),  # else it would draw from the global one, and a resumed run from another point
     )
     return iter(loader)
 

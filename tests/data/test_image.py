@@ -1,0 +1,341 @@
+"""Image files there and back, and everything that can be wrong with one."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import png
+import pytest
+import torch
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+from condgen.data import image as images
+from condgen.data.image import Picture, bicubic_downscale, crop_to_multiple, from_pillow, from_tensor, read, read_rgb
+from condgen.data.image_output import refuse_unwritable, write
+from condgen.errors import UserError
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def noise(*shape: int, dtype=np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def gradient(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x * 255 // width, y * 255 // height, (x + y) * 255 // (height + width)], axis=2).astype(np.uint8)
+
+
+def picture(channels: int, alpha: bool, dtype=np.uint8, **kept: bytes) -> Picture:
+    values = noise(7, 5, channels + 1, dtype=dtype)
+    return Picture(values[..., :channels], values[..., channels] if alpha else None, **kept)
+
+
+def assert_same(made: Picture, wanted: Picture) -> None:
+    assert made.pixels.dtype == wanted.pixels.dtype
+    np.testing.assert_array_equal(made.pixels, wanted.pixels)
+    assert (made.alpha is None) == (wanted.alpha is None)
+    if wanted.alpha is not None:
+        np.testing.assert_array_equal(made.alpha, wanted.alpha)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_keeps_everything(tmp_path, channels, alpha, dtype):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "A. Painter"
+    wanted = picture(channels, alpha, dtype, icc_profile=PROFILE, exif=exif.tobytes())
+    write(wanted, tmp_path / "a.png")
+    made = read(tmp_path / "a.png")
+    assert_same(made, wanted)
+    assert made.icc_profile == PROFILE
+    with Image.open(tmp_path / "a.png") as opened:
+        assert opened.getexif()[ExifTags.Base.Artist] == "A. Painter"
+    deep = dtype == np.uint16
+    assert png.Reader(str(tmp_path / "a.png")).read()[3]["bitdepth"] == (16 if deep else 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "alpha", "dtype"),
+    [("a.tif", 3, True, np.uint8), ("a.tiff", 1, False, np.uint8), ("a.tif", 1, False, np.uint16)],
+)
+def test_tiff_keeps_everything(tmp_path, name, channels, alpha, dtype):
+    wanted = picture(channels, alpha, dtype, icc_profile=PROFILE)
+    write(wanted, tmp_path / name)
+    assert_same(made := read(tmp_path / name), wanted)
+    assert made.icc_profile == PROFILE
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "a.webp"])
+def test_lossy_formats_stay_near_and_keep_the_profile(tmp_path, name):
+    wanted = Picture(gradient(32, 48), icc_profile=PROFILE)
+    write(wanted, tmp_path / name)
+    made = read(tmp_path / name)
+    assert np.abs(made.pixels.astype(int) - wanted.pixels).mean() < 2
+    assert made.icc_profile == PROFILE
+
+
+def test_other_modes_come_out_as_documented(tmp_path):
+    rgb = Image.fromarray(gradient(16, 16))
+    palette = rgb.quantize(16)
+    palette.save(tmp_path / "palette.png")
+    np.testing.assert_array_equal(read(tmp_path / "palette.png").pixels, np.asarray(palette.convert("RGB")))
+    palette.save(tmp_path / "clear.png", transparency=0)
+    assert {0, 255} == set(np.unique(read(tmp_path / "clear.png").alpha))
+    rgb.save(tmp_path / "keyed.png", transparency=rgb.getpixel((4, 3)))
+    assert read(tmp_path / "keyed.png").alpha[3, 4] == 0
+    bits = noise(9, 9) > 127
+    Image.fromarray(bits).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read(tmp_path / "bits.png").pixels[..., 0], bits * np.uint8(255))
+    (tmp_path / "deep.pgm").write_bytes(b"P5 2 1 65535\n" + struct.pack(">2H", 7, 65535))
+    assert read(tmp_path / "deep.pgm").pixels.dtype == np.uint16
+    assert read(tmp_path / "deep.pgm").pixels.tolist() == [[[7], [65535]]]
+
+
+@pytest.mark.parametrize("profile", [None, PROFILE, b"no profile"])
+def test_cmyk_comes_out_as_rgb(tmp_path, profile):
+    cyan = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    cyan.save(tmp_path / "a.tif", icc_profile=profile)
+    made = read(tmp_path / "a.tif")
+    assert made.pixels[4, 4].tolist() == [0, 255, 255]
+    assert made.icc_profile == b""
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "LA"])
+def test_exif_rotation_is_applied_and_forgotten(tmp_path, orientation, mode):
+    stored = Image.fromarray(noise(4, 6, len(mode)))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Model] = orientation, "box"
+    stored.save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as opened:
+        wanted = ImageOps.exif_transpose(opened)
+        made = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(np.asarray(images.to_pillow(made)), np.asarray(wanted))
+        from_pillow(opened)
+        assert opened.getexif()[ExifTags.Base.Orientation] == orientation  # the caller's image is not touched
+    write(made, tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as opened:
+        assert dict(opened.getexif()) == {ExifTags.Base.Model: "box"}
+
+
+def test_16_bit_colour_is_rotated_too(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    stored = picture(3, False, np.uint16, exif=exif.tobytes())
+    write(stored, tmp_path / "a.png")
+    np.testing.assert_array_equal(read(tmp_path / "a.png").pixels, np.rot90(stored.pixels, -1))
+
+
+def test_exif_states_the_new_size_and_no_tiff_layout(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "maker"
+    exif.get_ifd(ExifTags.IFD.Exif).update({ExifTags.Base.ExifImageWidth: 1, ExifTags.Base.ExifImageHeight: 2})
+    Image.fromarray(gradient(8, 9)).save(tmp_path / "a.tif", exif=exif.tobytes())
+    write(read(tmp_path / "a.tif"), tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as opened:
+        tags = opened.getexif()
+        assert tags[ExifTags.Base.Make] == "maker"
+        assert ExifTags.Base.StripOffsets not in tags
+        camera = tags.get_ifd(ExifTags.IFD.Exif)
+        assert (camera[ExifTags.Base.ExifImageWidth], camera[ExifTags.Base.ExifImageHeight]) == (9, 8)
+
+
+def test_damaged_exif_does_not_spoil_the_picture(tmp_path):
+    Image.fromarray(gradient(8, 8)).save(tmp_path / "a.jpg", exif=b"Exif\0\0not tags at all")
+    assert read(tmp_path / "a.jpg").pixels.shape == (8, 8, 3)
+
+
+def test_a_camera_jpeg_with_previews_is_a_photo(tmp_path):
+    photo = Image.fromarray(gradient(16, 16))
+    photo.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[photo.resize((4, 4))])
+    assert read(tmp_path / "a.jpg").pixels.shape == (16, 16, 3)
+
+
+def encoded(image: Image.Image, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, **options)
+    return file.getvalue()
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0"))]
+    file = io.BytesIO()
+    png.write_chunks(file, [*chunks, (b"IEND", b"")])
+    return file.getvalue()
+
+
+def tiff_of_16_bit_rgb() -> bytes:
+    """One pixel."""
+    tags = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 3, 122), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 128)]
+    tags += [(277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, 6)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return header.ljust(122, b"\0") + struct.pack("<6H", 16, 16, 16, 1, 2, 3)
+
+
+NOISE = Image.fromarray(noise(64, 64, 3))
+BAD = {
+    "empty": (b"", "is empty"),
+    "text named .jpg": (b"just some words", "is no image"),
+    "a web page": (b"<html><body>quota</body></html>", "is no image"),
+    "truncated PNG": (encoded(NOISE, format="PNG")[:2000], "damaged or cut short"),
+    "truncated JPEG": (encoded(NOISE, format="JPEG")[:1000], "damaged or cut short"),
+    "truncated 16-bit PNG": (None, "damaged or cut short"),
+    "bomb": (png_claiming(40000, 40000), "claims more than"),
+    "animation": (encoded(NOISE, format="GIF", save_all=True, append_images=[NOISE.rotate(90)]), "2 in all"),
+    "pages": (encoded(NOISE, format="TIFF", save_all=True, append_images=[NOISE.rotate(90)]), "2 in all"),
+    "32-bit float": (encoded(Image.new("F", (4, 4)), format="TIFF"), "mode F"),
+    "32-bit integer": (encoded(Image.new("I", (4, 4), 70000), format="TIFF"), "32 bits"),
+    "16-bit TIFF": (tiff_of_16_bit_rgb(), "16-bit colour is read from PNG only"),
+    "16-bit PPM": (b"P6 1 1 65535\n" + bytes(6), "16-bit colour is read from PNG only"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), BAD.values(), ids=BAD)
+def test_a_bad_file_is_one_line(tmp_path, content, words):
+    path = tmp_path / "photo.jpg"
+    if content is None:
+        write(Picture(noise(64, 64, 3, dtype=np.uint16)), tmp_path / "a.png")
+        content = (tmp_path / "a.png").read_bytes()[:2000]
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        read(path)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert "; " in text  # how to mend it
+    assert "\n" not in text
+
+
+def test_missing_folder_and_forbidden(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="no such file"):
+        read(tmp_path / "missing.png")
+    with pytest.raises(UserError, match="is a folder"):
+        read(tmp_path)
+
+    def forbidden(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(UserError, match="cannot be read \\(Permission denied\\)"):
+        read(tmp_path / "a.png")
+
+
+def test_read_rgb_is_8_bit_colour_whatever_the_file(tmp_path):
+    write(Picture(np.array([[[0], [128], [65535]]], np.uint16)), tmp_path / "a.png")
+    assert read_rgb(tmp_path / "a.png").tolist() == [[[0] * 3, [0] * 3, [255] * 3]]
+    wanted = picture(3, True)
+    write(wanted, tmp_path / "b.png")
+    np.testing.assert_array_equal(read_rgb(tmp_path / "b.png"), wanted.pixels)
+    (tmp_path / "c.jpg").write_bytes(BAD["truncated JPEG"][0])
+    with pytest.raises(UserError, match="damaged"):
+        read_rgb(tmp_path / "c.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "alpha", "dtype", "words"),
+    [
+        ("a.xyz", 3, False, np.uint8, "the ending must be one of .png"),
+        ("a", 3, False, np.uint8, "the ending must be one of .png"),
+        ("a.jpg", 3, True, np.uint8, "transparency"),
+        ("a.jpg", 1, False, np.uint16, "16 bits"),
+        ("a.tif", 3, False, np.uint16, "16 bits"),
+        ("a.webp", 3, False, np.uint16, "16 bits"),
+    ],
+)
+def test_what_a_format_would_lose_is_refused(tmp_path, name, channels, alpha, dtype, words):
+    with pytest.raises(UserError, match=words):
+        write(picture(channels, alpha, dtype), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sides_that_a_format_cannot_hold_are_found_out_before():
+    strip = np.zeros((1, 20000, 3), np.uint8)
+    refuse_unwritable("a.png", strip, alpha=False, scale=4)
+    with pytest.raises(UserError, match="80000x4 is too large for JPEG"):
+        refuse_unwritable("a.jpg", strip, alpha=False, scale=4)
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"a\.png: cannot be written: the disk is full; free some space"):
+        write(picture(3, False), tmp_path / "a.png")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", b"old")]
+
+
+def test_writing_into_no_folder_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="there is no folder"):
+        write(picture(3, False), tmp_path / "missing" / "a.png")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written: Not a directory"):
+        write(picture(3, False), tmp_path / "file" / "a.png")
+
+
+def test_new_files_have_the_usual_permissions(tmp_path):
+    write(picture(3, False), tmp_path / "a.png")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_crop_to_multiple():
+    pixels = noise(11, 9, 3)
+    np.testing.assert_array_equal(crop_to_multiple(pixels, 4), pixels[:8, :8])
+    with pytest.raises(UserError, match="9x3 pixels cannot be reduced 4 times"):
+        crop_to_multiple(pixels[:3], 4)
+
+
+def cubic(x: float) -> float:
+    """Keys (1981), a = -0.5."""
+    x = abs(x)
+    if x < 1:
+        return 1.5 * x**3 - 2.5 * x**2 + 1
+    return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_bicubic_downscale_is_antialiased_with_a_half(factor):
+    pixels = np.kron(noise(6, 6, 3), np.ones((factor, factor, 1), np.uint8))  # blocks: strong edges
+    side = len(pixels)
+    weights = np.array(
+        [[cubic((source + 0.5) / factor - target - 0.5) for source in range(side)] for target in range(side // factor)]
+    )
+    weights /= weights.sum(axis=1, keepdims=True)
+    wanted = np.einsum("ty,yxc->txc", weights, pixels)
+    wanted = np.einsum("sx,txc->tsc", weights, wanted).clip(0, 255)
+    assert (
+        np.abs(bicubic_downscale(pixels, factor) - wanted).max() <= 1.5
+    )  # Pillow rounds (and clips) between the passes
+    with pytest.raises(ValueError, match="not a multiple"):
+        bicubic_downscale(pixels[1:], factor)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tensors_keep_every_value(dtype):
+    values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 1, 1)
+    tensor = images.to_tensor(values)
+    assert tensor.shape == (3, len(values), 1)
+    assert (float(tensor.min()), float(tensor.max())) == (0.0, 1.0)
+    np.testing.assert_array_equal(from_tensor(tensor, like=values), values)
+    beyond = torch.tensor([-0.5, 1.5]).view(1, 2, 1).expand(3, 2, 1)
+    assert from_tensor(beyond, like=values).ravel().tolist() == [0, np.iinfo(dtype).max]
+
+
+def test_tensor_rounds_to_the_nearest_level_and_grey_is_the_mean():
+    tensor = torch.tensor([100.4, 100.6, 102.0]).view(3, 1, 1) / 255
+    assert from_tensor(tensor, like=np.zeros((1, 1, 3), np.uint8)).tolist() == [[[100, 101, 102]]]
+    assert from_tensor(tensor, like=np.zeros((1, 1, 1), np.uint8)).tolist() == [[[101]]]
+    made = from_tensor(tensor, like=np.zeros((1, 1, 3), np.float32))
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(made.ravel() * 255, [100.4, 100.6, 102.0], rtol=1e-5)
