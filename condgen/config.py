@@ -7,7 +7,6 @@ file) is read first. Everything not stated has the default of its dataclass, whe
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from condgen.errors import UserError
@@ -56,12 +55,15 @@ class OptimizerConfig:
     weight_clip: float = 0  # Wasserstein GAN: weights are held in [-c, c]; 0: they are not
 
     def __post_init__(self):
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if len(self.betas) != 2:
-            raise ValueError(f"betas takes two numbers, got {self.betas}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas takes two numbers in [0, 1), got {self.betas}")
         if self.schedule in (Schedule.STEPS, Schedule.LINEAR) and not self.milestones:
             raise ValueError(f"schedule {self.schedule} needs milestones")
+
+
+AUTO_WORKERS = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ class TrainerConfig:
     seed: int = 0
     precision: Precision = Precision.AUTO
     device: str = "auto"
-    loader_workers: int = 0  # processes that read data ahead; 0 reads between steps
+    loader_workers: int = AUTO_WORKERS  # processes that read ahead; auto: up to 8 for a GPU, none on the CPU
     log_every: int = 50
     report_every: int = 2_000  # measures and pictures on the validation split
     checkpoint_every: int = 1_000
@@ -83,11 +85,14 @@ class TrainerConfig:
     max_skipped_steps: int = 20  # non-finite steps in a row before the run stops
 
     def __post_init__(self):
-        for name in ("iterations", "batch_size", "micro_batches", "log_every", "report_every", "checkpoint_every"):
+        whole = ("iterations", "batch_size", "micro_batches", "log_every", "report_every", "checkpoint_every")
+        for name in (*whole, "keep_checkpoints", "max_skipped_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.keep_checkpoints < 1:
-            raise ValueError("keep_checkpoints must be 1 or more: a run without a checkpoint cannot be resumed")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+        if self.loader_workers < AUTO_WORKERS:
+            raise ValueError(f"loader_workers must be -1 (auto) or more, got {self.loader_workers}")
         if self.batch_size % self.micro_batches:
             raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.micro_batches} micro_batches")
         if not 0 <= self.ema_decay < 1:
@@ -123,30 +128,25 @@ def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") ->
     """As `read`, from a nested dictionary."""
     from condgen import tasks
 
-    merged = OmegaConf.create(tree)
     for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key:
-            raise UserError(f"{override!r} is not key=value, e.g. trainer.batch_size=8")
-        merged = OmegaConf.merge(merged, _override(key, value))
-    if not isinstance(merged.get("task"), str):
+        tree = _merged(tree, _override(override))
+    _refuse_unknown(tree, [field.name for field in fields(RunConfig)], where)
+    if not isinstance(tree.get("task"), str):
         raise UserError(f"{where}: `task` is missing; it is one of {', '.join(tasks.names())}")
-    task = tasks.part(merged.task, "task").TASK
-    players = task.players(part(merged.get("model") or {}, task.Config, f"{where}: model"))
-    known = [field.name for field in fields(RunConfig)]
-    _refuse_unknown(merged, known, where)
-    optimizers = merged.get("optimizers") or {}
-    _refuse_unknown(optimizers, players, f"{where}: optimizers")
+    task, data = tasks.part(tree["task"], "task").TASK, tasks.part(tree["task"], "data")
+    model = part(tree.get("model"), task.Config, f"{where}: model")
+    optimizers = _mapping(tree.get("optimizers"), f"{where}: optimizers")
+    _refuse_unknown(optimizers, task.players(model), f"{where}: optimizers")
     config = RunConfig(
-        task=merged.task,
-        model=part(merged.get("model") or {}, task.Config, f"{where}: model"),
-        data=part(merged.get("data") or {}, tasks.part(merged.task, "data").DataConfig, f"{where}: data"),
+        task=tree["task"],
+        model=model,
+        data=part(tree.get("data"), data.DataConfig, f"{where}: data"),
         optimizers={
-            player: part(optimizers.get(player) or {}, OptimizerConfig, f"{where}: optimizers.{player}")
-            for player in players
+            player: part(optimizers.get(player), OptimizerConfig, f"{where}: optimizers.{player}")
+            for player in task.players(model)
         },
-        trainer=part(merged.get("trainer") or {}, TrainerConfig, f"{where}: trainer"),
-        start_from=str(merged.get("start_from") or ""),
+        trainer=part(tree.get("trainer"), TrainerConfig, f"{where}: trainer"),
+        start_from=str(tree.get("start_from") or ""),
     )
     try:
         task.check(config)
@@ -156,9 +156,12 @@ def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") ->
 
 
 def part(tree: Any, schema: type, where: str) -> Any:
-    """A dataclass of type `schema` from a nested dictionary that states only what differs from its defaults."""
-    if not isinstance(tree, dict | DictConfig):
-        raise UserError(f"{where} must be a mapping of keys to values, got {tree!r}")
+    """A dataclass of type `schema` from a nested dictionary that states only what differs from its defaults.
+
+    Raises:
+        UserError: an unknown key, a value of another type, or a contradiction; `where` is named in front.
+    """
+    tree = _mapping(tree, where)
     _refuse_unknown(tree, [field.name for field in fields(schema)], where)
     try:
         structured = OmegaConf.structured(schema)
@@ -167,7 +170,7 @@ def part(tree: Any, schema: type, where: str) -> Any:
     except OmegaConfBaseException as problem:
         key = f".{problem.full_key}" if problem.full_key else ""
         raise UserError(f"{where}{key}: {str(problem).splitlines()[0]}") from None
-    except ValueError as problem:
+    except (ValueError, TypeError) as problem:
         raise UserError(f"{where}: {problem}") from None
 
 
@@ -182,7 +185,9 @@ def to_plain(value: Any) -> Any:
     return value.value if isinstance(value, StrEnum) else value
 
 
-def _with_bases(path: Path) -> dict:
+def _with_bases(path: Path, above: tuple[Path, ...] = ()) -> dict:
+    if path.resolve() in above:
+        raise UserError(f"{path} has itself as a base; take `base` out of one of the files")
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
@@ -196,17 +201,39 @@ def _with_bases(path: Path) -> dict:
     base = tree.pop("base", None)
     if base is None:
         return tree
-    return OmegaConf.to_container(OmegaConf.merge(_with_bases(path.parent / base), tree))
+    if not isinstance(base, str):
+        raise UserError(f"{path}: base must be the name of one file, got {base!r}")
+    return _merged(_with_bases(path.parent / base, (*above, path.resolve())), tree)
 
 
-def _override(key: str, value: str) -> DictConfig:
-    tree: Any = yaml.safe_load(value) if value else None
-    if isinstance(tree, str):  # YAML 1.1 reads 1e-4 as text
-        with contextlib.suppress(ValueError):
-            tree = float(tree)
+def _merged(tree: Any, delta: Any) -> Any:
+    """`delta` over `tree`, mapping by mapping."""
+    if not isinstance(tree, dict) or not isinstance(delta, dict):
+        return delta
+    return {**tree, **{key: _merged(tree.get(key), value) for key, value in delta.items()}}
+
+
+def _override(text: str) -> dict:
+    """`a.b=value` as a nested dictionary. The value stays text, which the schema converts; lists are YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(f"{text!r} is not key=value, e.g. trainer.batch_size=8")
+    tree: Any = value
+    if value.startswith("["):
+        try:
+            tree = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"{text!r}: a list is written [1, 2]") from None
     for name in reversed(key.split(".")):
         tree = {name: tree}
-    return OmegaConf.create(tree)
+    return tree
+
+
+def _mapping(tree: Any, where: str) -> dict:
+    """A missing or empty part states nothing."""
+    if tree is not None and not isinstance(tree, dict):
+        raise UserError(f"{where} must be a mapping of keys to values, got {tree!r}")
+    return tree or {}
 
 
 def _refuse_unknown(tree: Any, known: Iterable[str], where: str) -> None:

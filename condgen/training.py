@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condgen.config import RunConfig
+from condgen.data.files import write_atomically
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def describe(config: RunConfig) -> str:
 
 
 def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
-    """Train to the end; returns the model folder.
+    """Train to the end; returns the model folder. Under `torchrun`, all processes call it.
 
     Args:
         folder: the run folder; made if missing.
@@ -45,27 +46,26 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     from condgen.runtime import checkpoint
     from condgen.runtime.engine import Engine
 
+    engine = Engine(config.trainer.device, config.trainer.precision)
     newest = checkpoint.latest(folder / "checkpoints")
+    if len(set(engine.gather(newest and newest.name))) > 1:
+        raise UserError(f"{folder} differs between machines: the run folder must be on a disk that all of them share")
     if newest and not resume:
         raise UserError(f"{folder} already holds a run; add --resume to go on, or name another folder with -o")
-    engine = Engine(config.trainer.device, config.trainer.precision)
     data = tasks.part(config.task, "data")
-    if engine.is_main:
-        data.require_good(config)
-    engine.barrier()
+    engine.on_main(lambda: data.require_good(config))
     dataset = data.open_split(config, "train")
     evaluation = tasks.part(config.task, "evaluation").Evaluation(config)
     engine.seed(config.trainer.seed)
     task = _build(config)
     if config.start_from and not newest:
-        for line in start_from(task, config.start_from):
-            print(line)
+        taken = start_from(task, config.start_from)
+        if engine.is_main:
+            print("\n".join(taken))
     trainer = Trainer(task, config, engine, folder)
     if newest:
         trainer.resume(newest)
-    if engine.is_main:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    engine.on_main(lambda: _start_folder(folder, config))
     trainer.feed(dataset)
 
     def report(evaluated: Task):
@@ -89,7 +89,7 @@ def start_from(task: Task, model: str) -> list[str]:
     """Take over a model folder's weights where names and shapes fit; returns a line on each group that was or was not.
 
     Raises:
-        UserError: nothing fits, or the model is of another task.
+        UserError: nothing fits.
     """
     from condgen.runtime.model_folder import ModelFolder
 
@@ -109,6 +109,14 @@ def start_from(task: Task, model: str) -> list[str]:
             f"{len(shapes)} skipped by shape, {len(names) - len(taken) - len(shapes)} new"
         )
     return lines
+
+
+def _start_folder(folder: Path, config: RunConfig) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(f"the run folder {folder} cannot be made: {problem.strerror}; choose another -o") from None
+    write_atomically(folder / "config.yaml", config.to_yaml().encode())
 
 
 def _build(config: RunConfig) -> Task:

@@ -58,12 +58,34 @@ def test_the_resolved_yaml_reads_back_as_the_same_config(tmp_path):
         ("- 1", "", "must hold keys and values"),
         ("task: [", "", "is not YAML"),
         ("base: none.yaml", "", "there is no config .*none.yaml"),
+        ("base: run.yaml", "", "has itself as a base"),
+        ("base: [a]", "", "base must be the name of one file"),
+        ("task: srgan\noptimizers: 5", "", "optimizers must be a mapping"),
+        ("task: srgan\ntrainer: []", "", "trainer must be a mapping"),
+        ("task: srgan", "optimizers.generator.betas=[0.5", "a list is written"),
+        ("task: srgan", "optimizers.generator.betas=[1.5, 2]", r"two numbers in \[0, 1\)"),
+        ("task: srgan", "optimizers.generator.betas.0=1", "optimizers.generator: Cannot merge"),
+        ("task: srgan", "optimizers.generator.learning_rate=nan", "learning_rate must be above 0"),
+        ("task: srgan", "data.manifest=${x}", "data"),
+        ("task: srgan", "trainer.seed=-1", "seed must be 0 or more"),
+        ("task: srgan", "trainer.seed=2024-01-01", "trainer.seed: .*2024-01-01"),
+        ("task: ${a}", "", "there is no task"),
+        ("task: srgan\ndata: {manifest: 2024-01-01}", "", "data"),
+        ("task: srgan", "data.validation_photos=0", "validation_photos must be 1 or more"),
+        ("task: srgan\nmodel: {adversarial_weight: 1}", "model.objective=energy_based", "energies"),
+        ("task: srgan\nmodel: {adversarial_weight: 1}", "model.objective=wasserstein", "weight_clip"),
+        ("task: srgan", "model.adversarial_weight=-1", "must not be negative"),
     ],
 )
 def test_mistakes_are_one_line_that_names_the_place(tmp_path, text, override, message):
     with pytest.raises(UserError, match=message) as caught:
         read(write(tmp_path, text), [override] if override else [])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["/d/my #1/m.jsonl", "007", "1e3", "yes", "@a", "*a", "a: b", "null", ""])
+def test_texts_in_overrides_are_taken_as_they_are(tmp_path, name):
+    assert read(write(tmp_path, "task: srgan"), [f"data.manifest={name}"]).data.manifest == name
 
 
 def test_a_missing_config_is_said(tmp_path):

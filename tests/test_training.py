@@ -102,10 +102,9 @@ def test_starting_from_a_model_says_what_was_taken(config, tmp_path):
     assert lines[0].startswith("generator: 33 of 33 tensors taken")
     assert "1 skipped by shape, 0 new" in lines[1]
     assert torch.equal(other.generator.tail.weight, task.generator.tail.weight)
-    with pytest.raises(UserError, match="nothing of .* fits"):
-        wider = read(path, ["model.generator.channels=7", "model.generator.edge_kernel=5", "model.adversarial_weight=0"])
-        stranger = training._build(wider)
-        stranger.generator = torch.nn.Linear(1, 1)
+    stranger = training._build(read(path, ["model.adversarial_weight=0"]))
+    stranger.generator = torch.nn.Linear(1, 1)
+    with pytest.raises(UserError, match=r"nothing of .* fits"):
         training.start_from(stranger, str(tmp_path / "model"))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.penalties import r1, wgan_gp
+from condgen.adversarial.pool import SamplePool
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.config import OptimizerConfig, RunConfig, TrainerConfig
 from condgen.data import loading
@@ -19,6 +20,7 @@ class ToyConfig:
     penalty: str = ""
     penalty_every: int = 1
     repeats: int = 1
+    pool: bool = False  # with noise and a history of fakes: the state that a resumed run must bring back
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ class ToyGame(Task):
         self.generator = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.PReLU(), nn.Conv2d(8, 3, 3, padding=1))
         self.discriminator = nn.Sequential(nn.Conv2d(6, 8, 3), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(8 * 36, 1))
         self.objective = objective(ObjectiveName.NON_SATURATING)
+        self.pool = SamplePool(6, (3, 8, 8))
 
     @classmethod
     def players(cls, config: ToyConfig) -> tuple[str, ...]:
@@ -66,6 +69,8 @@ class ToyGame(Task):
     def discriminator_loss(self, batch: ToyBatch) -> Losses:
         with torch.no_grad():
             fake = self.generator(batch.condition)
+            if self.config.pool:
+                fake = self.pool.exchange(fake + 0.1 * torch.randn_like(fake))
         real_logits, fake_logits = self.judge(batch.sample, batch.condition), self.judge(fake, batch.condition)
         return {"adversarial": self.objective.discriminator(real_logits, fake_logits)}
 

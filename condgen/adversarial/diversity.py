@@ -55,7 +55,6 @@ class ReferenceBatch(nn.Module):
         super().__init__()
         self.kept = False  # on the host: asking a buffer would stall a GPU each step
         self.register_buffer("samples", torch.zeros(size, *sample_shape))
-        self.register_load_state_dict_post_hook(_look_whether_kept)
 
     @torch.no_grad()
     def keep(self, samples: Tensor) -> None:
@@ -73,6 +72,8 @@ class ReferenceBatch(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """(B, C, *spatial) -> (N + B, C, *spatial), the reference first."""
+        if not self.kept:  # perhaps copied or loaded since: look once
+            self.kept = bool(self.samples.any())
         if not self.kept:
             raise RuntimeError("the reference batch is empty: call keep() with real samples before the first forward")
         return torch.cat([self.samples.to(samples.dtype), samples])
@@ -80,10 +81,6 @@ class ReferenceBatch(nn.Module):
     def drop(self, output: Tensor) -> Tensor:
         """(N + B, ...) -> (B, ...): the batch alone."""
         return output[len(self.samples) :]
-
-
-def _look_whether_kept(reference: ReferenceBatch, _keys: object) -> None:
-    reference.kept = bool(reference.samples.any())
 
 
 class VirtualBatchNorm(nn.Module):

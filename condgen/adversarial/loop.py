@@ -37,11 +37,11 @@ def fit(trainer: Trainer, report: Callable[[Task], Report], save_model: Callable
             if trainer.iteration % config.log_every == 0 or last:
                 text = _log(trainer, window.close(), log, progress)
             progress.advance(text)
-            if trainer.iteration % config.checkpoint_every == 0 or last:
-                trainer.save()
-            if log is not None and (trainer.iteration % config.report_every == 0 or last):
-                _report(trainer, report, save_model, log, progress)
+            if trainer.iteration % config.report_every == 0 or last:
+                trainer.engine.on_main(lambda: _report(trainer, report, save_model, log, progress))
                 window.restart()  # reports are not part of the speed
+            if trainer.iteration % config.checkpoint_every == 0 or last:
+                trainer.save()  # behind the report: a run killed in between makes it again
     if log is not None:
         log.close()
     trainer.engine.barrier()
@@ -50,17 +50,24 @@ def fit(trainer: Trainer, report: Callable[[Task], Report], save_model: Callable
 def _log(trainer: Trainer, values: dict[str, float], log: RunLog | None, progress: Progress) -> str:
     """Write a line of the log, let the health monitor speak, stop a run that has broken down."""
     config, iteration = trainer.config.trainer, trainer.iteration
-    if values["skipped_in_a_row"] >= config.max_skipped_steps:
-        kept = checkpoint.latest(trainer.folder / "checkpoints")
-        raise UserError(
-            f"stopped at iteration {iteration}: the last {values['skipped_in_a_row']:.0f} steps had gradients that are "
-            "not finite; lower optimizers.*.learning_rate or set max_gradient_norm, then --resume "
-            f"(last good checkpoint: {kept.name if kept else 'none yet'})"
-        )
+    for player, skipped in trainer.skipped_in_a_row.items():
+        if skipped >= config.max_skipped_steps:
+            kept = checkpoint.latest(trainer.folder / "checkpoints")
+            raise UserError(
+                f"stopped at iteration {iteration}: the last {skipped:.0f} steps of the {player} had gradients that "
+                f"are not finite; lower optimizers.{player}.learning_rate or set its max_gradient_norm, then --resume "
+                f"(last good checkpoint: {kept.name if kept else 'none yet'})"
+            )
     text = " ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" in name or name == "lead")
     if log is not None:
         log.scalars(iteration, values)
-        for line in trainer.health.read(values):
+        lines = trainer.health.read(values)
+        if values["skipped"]:
+            lines.append(
+                f"{values['skipped']:.0f} steps had gradients that are not finite and were skipped: if this goes on, "
+                "lower the learning rates or set max_gradient_norm"
+            )
+        for line in lines:
             log.event(iteration, line)
             progress.note(f"iteration {iteration}: {line}")
     left = f"{values['seconds_left'] / 60:.0f} min left"
@@ -91,6 +98,7 @@ class _Window:
         self._counts: dict[str, int] = {}
         self._start, self._first = time.perf_counter(), self._trainer.iteration
         self._trainer.waited = 0.0
+        self._skipped = _total(self._trainer.skipped)
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
@@ -102,11 +110,14 @@ class _Window:
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         seconds, iterations = time.perf_counter() - self._start, trainer.iteration - self._first
         means |= {
-            "skipped": float(trainer.skipped),
-            "skipped_in_a_row": float(trainer.skipped_in_a_row),
+            "skipped": _total(trainer.skipped) - self._skipped,
             "samples_per_second": iterations * config.batch_size / seconds,
             "waiting_for_data": trainer.waited / seconds,
             "seconds_left": seconds / iterations * (config.iterations - trainer.iteration),
         }
         self.restart()
         return means
+
+
+def _total(counts: Mapping[str, Tensor]) -> float:
+    return float(sum(counts.values()))

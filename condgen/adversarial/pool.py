@@ -40,13 +40,18 @@ class SamplePool(nn.Module):
         out = fakes.detach().clone()
         for fake, returned, chance, slot in zip(fakes, out, chances, slots, strict=True):
             if self._filled < self.size:
-                self.samples[self._filled].copy_(fake)
+                _store(self.samples[self._filled], fake)
                 self._filled += 1
             elif chance < 0.5:
                 returned.copy_(self.samples[slot])
-                self.samples[slot].copy_(fake)
+                _store(self.samples[slot], fake)
         self.count.fill_(self._filled)
         return out
+
+
+def _store(slot: Tensor, fake: Tensor) -> None:
+    """A fake that is not finite belongs to a step that is skipped; it must not come back later."""
+    slot.copy_(torch.where(fake.isfinite().all(), fake, slot))
 
 
 def _recount(pool: SamplePool, _keys: object) -> None:

@@ -5,20 +5,23 @@ The loop around it, with log lines, reports and checkpoints, is `loop.fit`.
 
 from __future__ import annotations
 
+import copy
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from condgen.adversarial.health import HealthMonitor
 from condgen.adversarial.penalties import clip_weights
 from condgen.adversarial.schedules import factor
 from condgen.adversarial.task import Losses, Task, Turn, opponents_frozen
-from condgen.config import OptimizerConfig, OptimizerName, RunConfig, to_plain
+from condgen.config import AUTO_WORKERS, OptimizerConfig, OptimizerName, RunConfig, to_plain
 from condgen.data.loading import Order, batches
 from condgen.errors import UserError
 from condgen.runtime import checkpoint
@@ -46,12 +49,14 @@ class Trainer:
         self.optimizers = {
             name: _optimizer(getattr(task, name), optimizer) for name, optimizer in config.optimizers.items()
         }
-        self.averaged = _averaged(task, config.trainer.ema_decay)
+        names = task.inference if config.trainer.ema_decay else ()
+        self.averaged = {name: copy.deepcopy(getattr(task, name)).requires_grad_(False) for name in names}
+        self._average = get_ema_multi_avg_fn(config.trainer.ema_decay)
         self.health = HealthMonitor()
         self.iteration = 0
         self.drawn = 0  # micro-batches taken from the data, on each rank
-        self.skipped = torch.zeros((), device=engine.device)  # non-finite steps in all
-        self.skipped_in_a_row = torch.zeros((), device=engine.device)
+        self.skipped = {name: torch.zeros((), device=engine.device) for name in self.optimizers}  # steps not finite
+        self.skipped_in_a_row = {name: torch.zeros((), device=engine.device) for name in self.optimizers}
         self._source: Any = None
         self.waited = 0.0  # seconds spent waiting for data
 
@@ -68,9 +73,17 @@ class Trainer:
                 values |= self.play(turn, group)
         self.task.forget_handed_over()
         self.iteration += 1
-        for name, average in self.averaged.items():
-            average.update_parameters(getattr(self.task, name))
+        self._update_averages()
         return values
+
+    @torch.no_grad()
+    def _update_averages(self) -> None:
+        """Weights by exponential moving average; buffers, such as batch norm statistics, follow the newest."""
+        for name, average in self.averaged.items():
+            player = getattr(self.task, name)
+            self._average(list(average.parameters()), list(player.parameters()), None)
+            for old, new in zip(average.buffers(), player.buffers(), strict=True):
+                old.copy_(new)
 
     def play(self, turn: Turn, micro_batches: Sequence[Any]) -> dict[str, Tensor]:
         """One update of one player on the mean loss over the micro-batches. Nothing here waits for a GPU."""
@@ -104,8 +117,8 @@ class Trainer:
         self.engine.average_gradients(parameters)
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])
         broken = (~norm.isfinite()).float()
-        self.skipped += broken
-        self.skipped_in_a_row = (self.skipped_in_a_row + 1) * broken
+        self.skipped[name] += broken
+        self.skipped_in_a_row[name] = (self.skipped_in_a_row[name] + 1) * broken
         if config.max_gradient_norm:
             nn.utils.clip_grads_with_norm_(parameters, config.max_gradient_norm, norm)
         rate = config.learning_rate * factor(config, self.iteration, self.config.trainer.iterations)
@@ -114,7 +127,7 @@ class Trainer:
         if self.engine.device.type == "cuda" and config.name is OptimizerName.ADAM:
             optimizer.found_inf = broken  # the fused kernel itself skips the step, so the host need not look
             optimizer.step()
-        elif not broken:
+        elif not broken:  # the one look from the host, with RMSprop on a GPU
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if config.weight_clip:
@@ -145,8 +158,10 @@ class Trainer:
             rank=self.engine.rank,
             world_size=self.engine.world_size,
         )
-        pin_memory = self.engine.device.type == "cuda"
-        self._source = batches(dataset, order, workers=config.loader_workers, pin_memory=pin_memory)
+        on_gpu, workers = self.engine.device.type == "cuda", config.loader_workers
+        if workers == AUTO_WORKERS:
+            workers = min(8, (os.cpu_count() or 1) // self.engine.local_world_size) if on_gpu else 0
+        self._source = batches(dataset, order, workers=workers, pin_memory=on_gpu)
 
     def _draw(self) -> list[Any]:
         start = time.perf_counter()
@@ -157,92 +172,103 @@ class Trainer:
 
     # -- looking at it, keeping it ----------------------------------------------------------------------------------
 
-    def evaluating(self) -> _Evaluating:
+    @contextmanager
+    def evaluating(self) -> Iterator[Task]:
         """Inside, the task is in evaluation mode and has the averaged weights, if there are any."""
-        return _Evaluating(self)
+        own = {name: getattr(self.task, name) for name in self.averaged}
+        try:
+            for name, average in self.averaged.items():
+                setattr(self.task, name, average)
+            yield self.task.eval()
+        finally:
+            for name, module in own.items():
+                setattr(self.task, name, module)
+            self.task.train()
 
     def save(self) -> None:
         """Write a checkpoint of everything that the next iteration depends on.
 
         Raises:
-            UserError: weights or statistics are not finite; the older checkpoints are left alone.
+            UserError: weights are not finite, or the disk is full; the older checkpoints are left alone.
         """
-        ranks = self.engine.gather({"random": self.engine.random_state(), "buffers": self._buffers()})
-        if self.engine.is_main:
-            state = self.task.saved_state()
-            broken = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
-            if broken:
-                raise UserError(
-                    f"stopped at iteration {self.iteration}: {broken[0]} is not finite; the checkpoints before are "
-                    "good: lower the learning rate and --resume"
-                )
-            whole = {
-                "config": to_plain(self.config),
-                "iteration": self.iteration,
-                "drawn": self.drawn,
-                "task": state,
-                "averaged": {name: average.state_dict() for name, average in self.averaged.items()},
-                "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-                "ranks": ranks,
-                "health": self.health.state(),
-                "skipped": self.skipped.cpu(),
-                "skipped_in_a_row": self.skipped_in_a_row.cpu(),
-            }
-            checkpoint.save(
-                self.folder / "checkpoints", self.iteration, whole, keep=self.config.trainer.keep_checkpoints
+        ranks = self.engine.gather({"random": self.engine.random_state(), "buffers": self._own_buffers()})
+        self.engine.on_main(lambda: self._write(ranks))
+
+    def _write(self, ranks: list[dict]) -> None:
+        broken = [name for name, value in self.task.named_parameters() if not value.isfinite().all()]
+        if broken:
+            raise UserError(
+                f"stopped at iteration {self.iteration}: {broken[0]} is not finite; the checkpoints before are good: "
+                "lower the learning rate and --resume"
             )
-        self.engine.barrier()
+        state = {
+            "config": to_plain(self.config),
+            "iteration": self.iteration,
+            "drawn": self.drawn,
+            "task": self.task.saved_state(),
+            "averaged": {name: average.state_dict() for name, average in self.averaged.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "ranks": ranks,
+            "health": self.health.state(),
+            "skipped": self.skipped,
+            "skipped_in_a_row": self.skipped_in_a_row,
+        }
+        checkpoint.save(self.folder / "checkpoints", self.iteration, state, keep=self.config.trainer.keep_checkpoints)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint as if the run had not been interrupted. Call before `feed`.
 
         Raises:
-            UserError: the checkpoint is damaged, or made with another model, optimizer or number of processes.
+            UserError: the checkpoint is damaged, or what cannot change in a run has changed.
         """
         whole = checkpoint.load(path)
-        for key in ("task", "model", "optimizers"):
-            if whole["config"][key] != to_plain(self.config)[key]:
-                raise UserError(f"{path} was made with another `{key}`; resume with the config it was made with")
+        _refuse_changes(path, whole["config"], to_plain(self.config))
         if len(whole["ranks"]) != self.engine.world_size:
             raise UserError(
                 f"{path} was made by {len(whole['ranks'])} processes and is resumed by {self.engine.world_size}; use "
                 "the same number, or start a new run with start_from=RUN/model"
             )
-        self.task.load_saved_state(whole["task"])
+        mine = whole["ranks"][self.engine.rank]
+        self.task.load_saved_state({**whole["task"], **mine["buffers"]})
         for name, average in self.averaged.items():
             average.load_state_dict(whole["averaged"][name])
         for name, optimizer in self.optimizers.items():
+            settings = [
+                {key: group[key] for key in ("betas", "alpha") if key in group} for group in optimizer.param_groups
+            ]
             optimizer.load_state_dict(whole["optimizers"][name])
+            for group, setting in zip(optimizer.param_groups, settings, strict=True):
+                group.update(setting)  # the config's, which may have been changed on purpose
+            self.skipped[name].copy_(whole["skipped"][name])
+            self.skipped_in_a_row[name].copy_(whole["skipped_in_a_row"][name])
         self.iteration, self.drawn = whole["iteration"], whole["drawn"]
-        self.skipped.copy_(whole["skipped"])
-        self.skipped_in_a_row.copy_(whole["skipped_in_a_row"])
         self.health.load_state(whole["health"])
-        mine = whole["ranks"][self.engine.rank]
-        for name, value in self._buffers().items():
-            value.copy_(mine["buffers"][name])
         self.engine.restore_random_state(mine["random"])
 
-    def _buffers(self) -> dict[str, Tensor]:
-        """What each rank has of its own: pools of fakes, batch statistics. Weights are the same on all ranks."""
-        return dict(self.task.named_buffers())
+    def _own_buffers(self) -> dict[str, Tensor]:
+        """What differs between ranks besides random numbers: pools of fakes, batch statistics."""
+        if self.engine.world_size == 1:
+            return {}
+        buffers = dict(self.task.named_buffers())
+        return {name: value.cpu() for name, value in self.task.saved_state().items() if name in buffers}
 
 
-class _Evaluating:
-    """Swaps averaged weights in, and evaluation mode on, for the time of a `with`."""
+def _refuse_changes(path: Path, before: dict, now: dict) -> None:
+    """Learning rates and the like may change when a run goes on; networks, and what fixes the data's order, may not."""
+    for (name, old), new in zip(_fixed(before).items(), _fixed(now).values(), strict=True):
+        if old != new:
+            raise UserError(f"{path} was made with another {name}; resume with what it was made with, or start anew")
 
-    def __init__(self, trainer: Trainer):
-        self._task, self._averaged = trainer.task, trainer.averaged
 
-    def __enter__(self) -> Task:
-        self._own = {name: getattr(self._task, name) for name in self._averaged}
-        for name, average in self._averaged.items():
-            setattr(self._task, name, average.module)
-        return self._task.eval()
-
-    def __exit__(self, *_: object) -> None:
-        for name, module in self._own.items():
-            setattr(self._task, name, module)
-        self._task.train()
+def _fixed(config: dict) -> dict:
+    trainer = config["trainer"]
+    return {
+        "task": config["task"],
+        "model": config["model"],
+        "optimizers.*.name": {player: optimizer["name"] for player, optimizer in config["optimizers"].items()},
+        "trainer.ema_decay (0 or not)": trainer["ema_decay"] > 0,
+        **{f"trainer.{name}": trainer[name] for name in ("batch_size", "micro_batches", "seed")},
+    }
 
 
 def _optimizer(player: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -251,14 +277,6 @@ def _optimizer(player: nn.Module, config: OptimizerConfig) -> torch.optim.Optimi
             return torch.optim.Adam(player.parameters(), config.learning_rate, betas=tuple(config.betas), fused=True)
         case OptimizerName.RMSPROP:
             return torch.optim.RMSprop(player.parameters(), config.learning_rate, alpha=config.alpha)
-
-
-def _averaged(task: Task, decay: float) -> dict[str, AveragedModel]:
-    """Averaged copies of the players that inference uses; buffers such as batch norm statistics follow the newest."""
-    if not decay:
-        return {}
-    average = get_ema_multi_avg_fn(decay)
-    return {name: AveragedModel(getattr(task, name), multi_avg_fn=average) for name in task.inference}
 
 
 def _running_statistics(module: nn.Module) -> list[Tensor]:

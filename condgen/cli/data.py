@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from condgen.data.check import Pair
 
 app = typer.Typer()
 data = typer.Typer(help="Look after training data.", no_args_is_help=True)
@@ -22,6 +25,10 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="JSON Lines manifest, one sample a row.")],
     write_clean: Annotated[Path | None, typer.Option(help="Write the rows without errors to this manifest.")] = None,
     minimum_size: Annotated[int, typer.Option(help="Pixels a side that training pictures must have.")] = 1,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(help="SMALL:LARGE:SCALE, two fields of the same scene, e.g. low:high:4; may be repeated."),
+    ] = None,
 ) -> None:
     """Decode every file and name the rows that are missing, damaged, too small, changed, or in two splits.
 
@@ -30,10 +37,15 @@ def check(
     from rich.console import Console
 
     from condgen.data import check as checks
-    from condgen.data.manifest import Manifest
+    from condgen.data.manifest import Manifest, Split
 
     rows = Manifest.read(manifest)
-    findings = checks.check(rows, checks.Demands(fields=checks.guess_fields(rows), minimum_size=minimum_size))
+    demands = checks.Demands(
+        fields=checks.guess_fields(rows),
+        minimum_sizes={Split.TRAIN: minimum_size},
+        pairs=[_pair(text) for text in pair or ()],
+    )
+    findings = checks.check(rows, demands)
     if findings:
         checks.print_findings(findings, Console())
     print(checks.summary(rows, findings))
@@ -42,3 +54,13 @@ def check(
         print(f"{write_clean}: {kept} rows")
     if any(finding.is_error for finding in findings):
         raise typer.Exit(1)
+
+
+def _pair(text: str) -> Pair:
+    from condgen.data.check import Pair
+
+    small, _, rest = text.partition(":")
+    large, _, scale = rest.partition(":")
+    if not small or not large or not (scale or "1").isdecimal():
+        raise typer.BadParameter(f"{text!r} is not SMALL:LARGE:SCALE, e.g. low:high:4", param_hint="--pair")
+    return Pair(small, large, int(scale or 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,4 +35,5 @@ def train(
         print(training.describe(resolved))
         return
     model = training.run(resolved, output or Path("runs") / config.stem, resume=resume)
-    print(f"model folder: {model}")
+    if int(os.environ.get("RANK", 0)) == 0:  # under torchrun one process speaks for all
+        print(f"model folder: {model}")

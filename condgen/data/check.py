@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Demands:
     """What a task asks of its files."""
 
     fields: Mapping[str, Media]  # which fields name files, and of what kind
-    minimum_size: int = 1  # pixels a side of the training pictures: the crop (of the large one, in a pair)
+    minimum_sizes: Mapping[Split, int] = field(default_factory=dict)  # pixels a side (of the large one, in a pair)
     pairs: Sequence[Pair] = ()
     splits: Sequence[Split] = ()  # that must have rows
 
@@ -105,10 +105,12 @@ def require_good(manifest: Manifest, demands: Demands) -> None:
 
         print_findings(findings, Console(stderr=True))
     if errors:
-        raise UserError(
-            f"{manifest.path} has {len(errors)} errors, see the table; mend them, or leave the rows out with "
-            f"condgen data check {manifest.path} --write-clean {manifest.path.with_suffix('.clean.jsonl')}"
-        )
+        text = f"{manifest.path} has {len(errors)} errors, see the table"
+        clean = manifest.path.with_suffix(".clean.jsonl")
+        with contextlib.suppress(UserError):  # no row is left, or no place to write
+            kept = write_clean(manifest, findings, clean)
+            text += f"; mend them, or train on {clean}, the {kept} rows without errors"
+        raise UserError(text)
     with contextlib.suppress(OSError):  # a folder that cannot be written to is checked each time
         stamp.write_text(state, encoding="utf-8")
 
@@ -211,10 +213,11 @@ def _checksum_findings(file: _File, file_fields: int) -> Iterator[Finding]:
 
 def _size_findings(file: _File, demands: Demands) -> Iterator[Finding]:
     shrink = next((pair.scale for pair in demands.pairs if pair.small == file.field), 1)
-    least = -(-demands.minimum_size // shrink)
-    if file.row.split == Split.TRAIN and file.look.size and min(file.look.size) < least:
+    least = -(-demands.minimum_sizes.get(file.row.split, 1) // shrink)
+    if file.look.size and min(file.look.size) < least:
         size = "x".join(map(str, file.look.size))
-        yield file.finding(Problem(f"{size}, smaller than {least}", "take the row out, or lower the crop"))
+        fix = "take the row out, or lower the crop" if file.row.split == Split.TRAIN else "take the row out"
+        yield file.finding(Problem(f"{size}, smaller than {least}", fix))
 
 
 def _pair_findings(files: Iterable[_File], pairs: Sequence[Pair]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -66,8 +66,24 @@ class Engine:
     def autocast(self) -> AbstractContextManager:
         return self.fabric.autocast()
 
+    @property
+    def local_world_size(self) -> int:
+        """Processes on this machine."""
+        return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
     def barrier(self) -> None:
         self.fabric.barrier()
+
+    def on_main(self, action: Callable[[], None]) -> None:
+        """Let the main process act while the others wait; a UserError there is raised in all, so that none hangs."""
+        problem = ""
+        if self.is_main:
+            try:
+                action()
+            except UserError as error:
+                problem = str(error)
+        if problem := self.gather(problem)[0]:
+            raise UserError(problem)
 
     @torch.no_grad()
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:

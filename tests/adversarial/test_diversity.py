@@ -138,10 +138,10 @@ class TestReferenceBatch:
         discriminator, batch = _Discriminator(), torch.randn(4, 2, 8)
         fresh = copy.deepcopy(_Discriminator())
         fresh.load_state_dict(discriminator.state_dict())
-        assert not fresh.reference.kept
+        with pytest.raises(RuntimeError, match="reference batch is empty"):
+            fresh(batch)
         discriminator.reference.keep(torch.randn(3, 2, 8))
         fresh.load_state_dict(discriminator.state_dict())
-        assert fresh.reference.kept
         assert torch.equal(fresh(batch), discriminator(batch))
 
     def test_ranks_hold_the_reference_of_rank_0(self, tmp_path):

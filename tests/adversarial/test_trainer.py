@@ -57,11 +57,7 @@ def test_accumulation_equals_the_large_batch(tmp_path, penalty):
 def test_repeats_draw_fresh_data_and_later_turns_see_the_latest(tmp_path):
     trainer = make(tmp_path, ToyConfig(repeats=3))
     seen = []
-
-    class Recording(ToyDataset):
-        pass
-
-    trainer.feed(Recording())
+    trainer.feed(ToyDataset())
     play = trainer.play
     trainer.play = lambda turn, group: seen.append((turn.player, group[0])) or play(turn, group)
     trainer.iterate()
@@ -89,16 +85,15 @@ def test_averaged_weights_follow_by_the_decay(tmp_path):
     trainer = make(tmp_path, ema_decay=0.9)
     trainer.feed(ToyDataset())
     name = "0.weight"
-    trainer.iterate()  # the first update copies
-    average = trainer.averaged["generator"].module.state_dict()[name].clone()
+    average = trainer.averaged["generator"].state_dict()[name].clone()
     trainer.iterate()
     now = trainer.task.generator.state_dict()[name]
-    found = trainer.averaged["generator"].module.state_dict()[name]
+    found = trainer.averaged["generator"].state_dict()[name]
     torch.testing.assert_close(found, 0.9 * average + 0.1 * now)
     with trainer.evaluating() as task:
-        assert task.generator is trainer.averaged["generator"].module
+        assert task.generator is trainer.averaged["generator"]
         assert not task.training
-    assert trainer.task.generator is not trainer.averaged["generator"].module
+    assert trainer.task.generator is not trainer.averaged["generator"]
     assert trainer.task.training
 
 
@@ -120,24 +115,18 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
     after = weights(trainer)
     assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("generator"))
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("discriminator"))
-    assert (trainer.skipped, trainer.skipped_in_a_row) == (1, 1)
+    assert (trainer.skipped["generator"], trainer.skipped_in_a_row["generator"]) == (1, 1)
+    assert trainer.skipped["discriminator"] == 0
     assert not trainer.optimizers["generator"].state
     trainer.task.broken = False
     trainer.iterate()
-    assert trainer.skipped == 1
+    assert (trainer.skipped["generator"], trainer.skipped_in_a_row["generator"]) == (1, 0)
     assert not torch.equal(weights(trainer)["generator.0.weight"], before["generator.0.weight"])
 
 
-class NeverFinite(SometimesBroken):
-    """Both players' losses are broken, so that skips come in a row."""
-
-    def discriminator_loss(self, batch):
-        return {name: value * torch.nan for name, value in super().discriminator_loss(batch).items()}
-
-
 def test_too_many_skips_in_a_row_stop_the_run_with_the_last_good_checkpoint_kept(tmp_path):
-    trainer = make(tmp_path, game=NeverFinite, iterations=50, log_every=1, checkpoint_every=2, max_skipped_steps=8)
-    with pytest.raises(UserError, match=r"stopped at iteration 4: .*learning_rate.*iteration-00000002"):
+    trainer = make(tmp_path, game=SometimesBroken, iterations=50, log_every=1, checkpoint_every=2, max_skipped_steps=4)
+    with pytest.raises(UserError, match=r"stopped at iteration 4: .* 4 steps of the generator .*iteration-00000002"):
         fit(trainer)
     kept = checkpoint.load(checkpoint.latest(tmp_path / "checkpoints"))
     assert all(value.isfinite().all() for value in kept["task"].values())
@@ -170,14 +159,15 @@ def test_learning_rate_weight_clip_and_gradient_clip_are_applied(tmp_path):
 
 
 def test_resume_is_bit_for_bit(tmp_path):
-    whole = make(tmp_path / "whole", ema_decay=0.9)
+    whole = make(tmp_path / "whole", ToyConfig(pool=True), ema_decay=0.9)
     fit(whole)
-    first = make(tmp_path / "cut", ema_decay=0.9, checkpoint_every=4)
+    first = make(tmp_path / "cut", ToyConfig(pool=True), ema_decay=0.9, checkpoint_every=4)
     first.feed(ToyDataset())
     for _ in range(4):
         first.iterate()
     first.save()
-    second = make(tmp_path / "cut", ema_decay=0.9)
+    torch.randn(5)  # as another process would have drawn
+    second = make(tmp_path / "cut", ToyConfig(pool=True), ema_decay=0.9)
     second.resume(checkpoint.latest(tmp_path / "cut" / "checkpoints"))
     assert second.iteration == 4
     fit(second)
@@ -190,8 +180,32 @@ def test_resume_is_bit_for_bit(tmp_path):
 def test_resume_with_another_model_is_refused(tmp_path):
     make(tmp_path).save()
     other = make(tmp_path, ToyConfig(penalty="r1"))
-    with pytest.raises(UserError, match="another `model`"):
+    with pytest.raises(UserError, match="another model"):
         other.resume(checkpoint.latest(tmp_path / "checkpoints"))
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 4}, {"seed": 1}, {"micro_batches": 2}, {"ema_decay": 0.5}])
+def test_resume_with_what_fixes_the_data_or_state_changed_is_refused(tmp_path, change):
+    make(tmp_path).save()
+    with pytest.raises(UserError, match=f"another trainer.{next(iter(change))}"):
+        make(tmp_path, **change).resume(checkpoint.latest(tmp_path / "checkpoints"))
+
+
+def test_learning_rate_and_betas_may_be_lowered_on_resume(tmp_path):
+    from dataclasses import replace
+
+    first = make(tmp_path)
+    first.feed(ToyDataset())
+    first.iterate()
+    first.save()
+    config = replace(first.config.optimizers["generator"], learning_rate=1e-5, betas=[0.5, 0.99])
+    changed = replace(first.config, optimizers={**first.config.optimizers, "generator": config})
+    second = Trainer(ToyGame(changed.model), changed, Engine("cpu", changed.trainer.precision), tmp_path)
+    second.resume(checkpoint.latest(tmp_path / "checkpoints"))
+    second.feed(ToyDataset())
+    second.iterate()
+    (group,) = second.optimizers["generator"].param_groups
+    assert (group["lr"], tuple(group["betas"])) == (1e-5, (0.5, 0.99))
 
 
 def test_the_log_has_speed_and_waiting_and_every_value(tmp_path):

@@ -45,7 +45,10 @@ def test_good_rows_have_no_findings(tmp_path):
         rows.append(train(name, sha256=hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()))
     Image.open(tmp_path / "opaque.png").convert("RGBA").save(tmp_path / "opaque.png")
     rows[3].pop("sha256")
-    assert check(manifest(tmp_path, *rows), Demands(fields=IMAGES, minimum_size=32, splits=[Split.TRAIN])) == []
+    assert (
+        check(manifest(tmp_path, *rows), Demands(fields=IMAGES, minimum_sizes={Split.TRAIN: 32}, splits=[Split.TRAIN]))
+        == []
+    )
 
 
 def truncated(path):
@@ -69,7 +72,7 @@ def test_a_bad_file_is_one_error_of_its_line(tmp_path, name, make, problem):
     photo(tmp_path / "good.png", seed=9)
     make(tmp_path / name)
     rows = manifest(tmp_path, train("good.png"), train(name))
-    (finding,) = check(rows, Demands(fields=IMAGES, minimum_size=32))
+    (finding,) = check(rows, Demands(fields=IMAGES, minimum_sizes={Split.TRAIN: 32}))
     assert (finding.line, finding.file, finding.is_error) == (2, name, True)
     assert finding.problem.startswith(problem)
     assert finding.fix
@@ -99,7 +102,7 @@ def test_the_minimum_size_is_for_training_pictures_as_they_are_displayed(tmp_pat
     photo(tmp_path / "v.png", 1, size=(10, 10))
     photo(tmp_path / "t.jpg", 2, size=(20, 40), exif=turned)
     rows = manifest(tmp_path, {"split": "validation", "image": "v.png"}, train("t.jpg"))
-    (finding,) = check(rows, Demands(fields=IMAGES, minimum_size=32))
+    (finding,) = check(rows, Demands(fields=IMAGES, minimum_sizes={Split.TRAIN: 32}))
     assert finding.problem == "40x20, smaller than 32"
 
 
@@ -139,7 +142,7 @@ def test_pairs_must_fit_the_scale(tmp_path):
     rows.append({**rows[0], "split": "train", "high": "high/1_b.png"})
     photo(tmp_path / "high/1_b.png", 77, size=(40, 32))
     fields = {"low": Media.IMAGE, "high": Media.IMAGE}
-    demands = Demands(fields=fields, minimum_size=32, pairs=[Pair("low", "high", 4)])
+    demands = Demands(fields=fields, minimum_sizes={Split.TRAIN: 32}, pairs=[Pair("low", "high", 4)])
     found = {(finding.line, finding.problem) for finding in check(manifest(tmp_path, *rows), demands)}
     assert found == {
         (2, "40x33 is not 4 times 10x8 of low"),
@@ -165,7 +168,7 @@ def test_what_passed_is_not_decoded_again_until_it_changes(tmp_path, monkeypatch
     require_good(rows, demands)
     require_good(rows, demands)
     assert len(looked) == 1
-    require_good(rows, Demands(fields=IMAGES, minimum_size=16))
+    require_good(rows, Demands(fields=IMAGES, minimum_sizes={Split.TRAIN: 16}))
     assert len(looked) == 2
     path.write_bytes(b"")
     with pytest.raises(UserError, match="has 1 errors"):

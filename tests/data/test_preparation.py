@@ -98,7 +98,8 @@ def test_prepared_data_passes_the_check_and_sub_images_are_the_photos_pixels(tmp
     splits = {Split.TRAIN: find_photos([tmp_path / "in"]), Split.VALIDATION: find_photos([tmp_path / "v"])}
     prepared = prepare(splits, tmp_path / "out", cut=Cut(48, 24))
     manifest = Manifest.read(prepared.manifest)
-    assert check(manifest, Demands(fields={"image": Media.IMAGE}, minimum_size=40, splits=list(Split)[:2])) == []
+    demands = Demands(fields={"image": Media.IMAGE}, minimum_sizes={Split.TRAIN: 40}, splits=list(Split)[:2])
+    assert check(manifest, demands) == []
     assert prepared.rows == {Split.TRAIN: 4 * 2 + 1 + 1 * 4, Split.VALIDATION: 1}
     assert prepared.left_out == ()
     rows = {row["image"]: row for row in manifest.all_rows}

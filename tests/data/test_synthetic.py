@@ -34,7 +34,9 @@ def test_the_spectrum_falls_as_that_of_photos():
 def test_a_drawn_set_passes_the_check(tmp_path):
     prepared = draw(tmp_path, train=3, validation=1, size=48, seed=0)
     manifest = Manifest.read(prepared.manifest)
-    demands = Demands(fields={"image": Media.IMAGE}, minimum_size=48, splits=[Split.TRAIN, Split.VALIDATION])
+    demands = Demands(
+        fields={"image": Media.IMAGE}, minimum_sizes={Split.TRAIN: 48}, splits=[Split.TRAIN, Split.VALIDATION]
+    )
     assert check(manifest, demands) == []
     assert len(manifest.rows(Split.TRAIN)) == 3
     assert len(manifest.rows(Split.VALIDATION)) == 1

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from benchmark import Case
-from condgen.tasks.srgan.pipeline import Pipeline
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -22,6 +21,7 @@ from condgen.runtime.engine import Engine
 from condgen.tasks.srgan.data import Batch, DataConfig
 from condgen.tasks.srgan.evaluation import measure
 from condgen.tasks.srgan.networks import Discriminator, Generator
+from condgen.tasks.srgan.pipeline import Pipeline
 from condgen.tasks.srgan.task import SRGAN, Config, ContentLoss
 from condgen.tasks.srgan.vgg import VGGFeatures, VGGLayer
 

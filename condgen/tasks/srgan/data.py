@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import get_worker_info
 
 from condgen.data import check, loading
 from condgen.data.check import Demands, Pair
@@ -18,6 +19,7 @@ from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media
 from condgen.errors import UserError
+from condgen.metrics import ssim
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -36,6 +38,8 @@ class DataConfig:
     def __post_init__(self):
         if self.crop < 8:
             raise ValueError(f"crop must be 8 pixels or more, got {self.crop}")
+        if self.validation_photos < 1:
+            raise ValueError(f"validation_photos must be 1 or more, got {self.validation_photos}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +98,9 @@ class Dataset(TorchDataset):
             return self._cache[index]
         pair = read_pair(self.rows[index], self.scale)
         size = sum(picture.nbytes for picture in pair)
-        if self._cached_bytes + size <= self.config.cache_gigabytes * 2**30:
+        worker = get_worker_info()  # each reading process has a cache of its own
+        share = self.config.cache_gigabytes / (worker.num_workers if worker else 1)
+        if self._cached_bytes + size <= share * 2**30:
             self._cache[index] = pair
             self._cached_bytes += size
         return pair
@@ -107,7 +113,8 @@ def demands(config: DataConfig, manifest: Manifest, scale: int) -> Demands:
         fields, pairs = {"low": Media.IMAGE, "high": Media.IMAGE}, [Pair("low", "high", scale)]
     else:
         fields, pairs = {"image": Media.IMAGE}, []
-    return Demands(fields=fields, minimum_size=config.crop, pairs=pairs, splits=splits)
+    sizes = {Split.TRAIN: config.crop, Split.VALIDATION: ssim.WINDOW + 2 * scale}
+    return Demands(fields=fields, minimum_sizes=sizes, pairs=pairs, splits=splits)
 
 
 def require_good(config: RunConfig) -> None:

@@ -139,7 +139,7 @@ class Generator(nn.Module):
             features = features + first
         high = self.tail(self.refine(self.upsample(features)))
         if self.add_interpolated:
-            high = high + interpolated(low, self.scale).to(high.dtype)
+            high = high.float() + interpolated(low, self.scale)  # in fp32 under autocast too, as at inference
         return torch.tanh(high) if self.tanh_output else high
 
     @property

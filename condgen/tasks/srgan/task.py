@@ -68,6 +68,10 @@ class DiscriminatorConfig:
     channels: int = 64
     head: DiscriminatorHead = DiscriminatorHead.DENSE
 
+    def __post_init__(self):
+        if self.crop < 16 or self.channels < 1:
+            raise ValueError(f"crop must be 16 or more and channels 1 or more, got {self.crop} and {self.channels}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -84,6 +88,11 @@ class Config:
     objective: ObjectiveName = ObjectiveName.NON_SATURATING
 
     def __post_init__(self):
+        for name in ("pixel_weight", "content_weight", "adversarial_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.objective in (ObjectiveName.ENERGY_BASED, ObjectiveName.BOUNDARY_EQUILIBRIUM):
+            raise ValueError(f"objective {self.objective} judges energies of an autoencoder, and this is a classifier")
         if not self.pixel_weight and self.content_loss is ContentLoss.NONE:
             raise ValueError("without pixel_weight and content_loss nothing ties the output to the input")
         if self.content_loss is ContentLoss.DISCRIMINATOR and not self.adversarial_weight:
@@ -119,8 +128,13 @@ class SRGAN(Task):
         model, crop = config.model, config.data.crop
         if crop % model.generator.scale:
             raise ValueError(f"data.crop {crop} is not a multiple of model.generator.scale {model.generator.scale}")
-        dense = model.adversarial_weight and model.discriminator.head is DiscriminatorHead.DENSE
-        if dense and crop != model.discriminator.crop:
+        if not model.adversarial_weight:
+            return
+        if model.objective is ObjectiveName.WASSERSTEIN and not config.optimizers["discriminator"].weight_clip:
+            raise ValueError("objective wasserstein needs optimizers.discriminator.weight_clip, e.g. 0.01")
+        if model.objective is ObjectiveName.RELATIVISTIC_AVERAGE and config.trainer.micro_batches > 1:
+            raise ValueError("relativistic_average compares with the whole batch's mean: set trainer.micro_batches=1")
+        if model.discriminator.head is DiscriminatorHead.DENSE and crop != model.discriminator.crop:
             raise ValueError(
                 f"a dense discriminator built for crop {model.discriminator.crop} cannot judge data.crop {crop}: "
                 "make them equal or set model.discriminator.head=pooled"

@@ -32,9 +32,10 @@ def upscale(
 
     condgen upscale - -o - < small.png > large.png
 
-    Grey, alpha, 16 bit, colour profile and EXIF are kept. The format is that of the
-    output's ending, .png .jpg .webp or .tif; in a folder that of the input, or .png.
-    Outputs that exist are replaced, inputs never.
+    Grey, alpha, 16 bit, colour profile and EXIF are kept.
+
+    The output's ending says the format, .png .jpg .webp or .tif; into a folder,
+    that of the input or .png. Outputs are replaced, inputs never.
     """
     from condgen.cli import _files
     from condgen.data.image_output import WRITABLE
