@@ -14,22 +14,22 @@ from condgen.runtime.engine import Engine
 PENALTIES = ("", "r1", "wgan_gp")
 
 
-def play(folder: Path, penalty: str) -> dict[str, torch.Tensor]:
-    """Gradients of both players on the first batch, then the weights after three iterations."""
+def play(folder: Path, penalty: str) -> dict:
+    """All gradients of three iterations, and the weights after them."""
     config = run_config(ToyConfig(penalty=penalty))
     engine = Engine("cpu", config.trainer.precision)
     torch.manual_seed(7 + engine.rank)  # ranks start apart: the trainer must make them equal
     trainer = Trainer(ToyGame(config.model), config, engine, folder)
     trainer.feed(ToyDataset())
     found = {}
-    step = trainer._step
+    average = engine.average_gradients
 
-    def note_gradients(name, player, optimizer):
-        norm = step(name, player, optimizer)
-        found.setdefault(f"{name} norm", norm.clone())
-        return norm
+    def note_gradients(parameters):
+        parameters = list(parameters)
+        average(parameters)
+        found.setdefault("gradients", []).extend(parameter.grad.clone() for parameter in parameters)
 
-    trainer._step = note_gradients
+    engine.average_gradients = note_gradients
     for _ in range(3):
         trainer.iterate()
     return found | {name: value.clone() for name, value in trainer.task.state_dict().items()}

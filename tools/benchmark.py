@@ -50,10 +50,10 @@ def main() -> None:
         f"{_name(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads; "
         f"{str(chosen.dtype).removeprefix('torch.')}: {chosen.reason}"
     )
-    watch = _Watch()
+    watch, lines = _Watch(), []
     ceilings = {dtype: ceiling(device, dtype) for dtype in {torch.float32, chosen.dtype}}
     for dtype, rate in ceilings.items():
-        console.print(f"measured ceiling, {str(dtype).removeprefix('torch.')}: {rate / 1e9:.0f} GFLOP/s")
+        lines.append(f"measured ceiling, {str(dtype).removeprefix('torch.')}: {rate / 1e9:.0f} GFLOP/s")
     table = Table(box=None)
     for heading in ("", "eager fp32 NCHW", "condgen", "times faster", "achieved", "of the ceiling"):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -67,13 +67,12 @@ def main() -> None:
                 f"{reference / ours:.2f}", f"{rate / 1e9:.0f} GFLOP/s", f"{rate / ceilings[chosen.dtype]:.0%}",
             )  # fmt: skip
         if arguments.data:
-            for line in module.quality(device, arguments.data):
-                console.print(line)
+            lines.extend(module.quality(device, arguments.data))
     foreign = watch.foreign_share()
     if foreign > BUSY:
         console.print(f"no figures: other processes used {foreign:.0%} of the machine meanwhile; run this alone")
         sys.exit(1)
-    console.print(table)
+    console.print(table, *lines, sep="\n")
     console.print(f"other processes used {foreign:.1%} of the machine")
 
 

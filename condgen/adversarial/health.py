@@ -53,12 +53,6 @@ SIGNS = (
         "outputs differ from one another far less than real samples do: lower optimizers.generator.learning_rate, or "
         "use minibatch discrimination",
     ),
-    Sign(
-        "condition ignored",
-        "condition_sensitivity",
-        lambda value: value < 0.01,
-        "outputs hardly change with the condition: raise the weight of the loss that judges agreement with it",
-    ),
 )
 
 

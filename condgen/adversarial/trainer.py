@@ -28,6 +28,8 @@ from condgen.runtime import checkpoint
 from condgen.runtime.device import channels_last
 from condgen.runtime.engine import Engine
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
 
 class Trainer:
     """Plays a task's turns over a data set and keeps everything that a resumed run needs.
@@ -281,5 +283,5 @@ def _optimizer(player: nn.Module, config: OptimizerConfig) -> torch.optim.Optimi
 
 def _running_statistics(module: nn.Module) -> list[Tensor]:
     """The batch norms' running means and variances, which a non-finite batch must not spoil."""
-    norms: Iterable = (part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm))
+    norms: Iterable = (part for part in module.modules() if isinstance(part, BATCH_NORMS))
     return [tensor for norm in norms if norm.track_running_stats for tensor in (norm.running_mean, norm.running_var)]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
-import os
-import secrets
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
+from condgen.data.files import write_atomically
 from condgen.data.image import Picture, to_pillow
 from condgen.errors import UserError
 
@@ -77,7 +74,7 @@ def write(picture: Picture, path: Path | str) -> None:
         metadata = {"icc_profile": picture.icc_profile, "exif": _exif_with_size(picture)}
         given = {name: value for name, value in metadata.items() if value}
         to_pillow(picture).save(file, kind.name, **kind.options, **given)
-    _write_atomically(path, file.getbuffer())
+    write_atomically(path, file.getbuffer())
 
 
 def _exif_with_size(picture: Picture) -> bytes:
@@ -115,22 +112,3 @@ def _deep_png_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
             yield b"IDAT", packed
     yield b"IDAT", deflate.flush()
     yield b"IEND", b""
-
-
-def _write_atomically(path: Path, content: memoryview) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(6)}.part")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no folder {path.parent}; create it first") from None
-    except OSError as problem:
-        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space" if full else f"{problem.strerror}; choose another place"
-        raise UserError(f"{path}: cannot be written: {reason}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()

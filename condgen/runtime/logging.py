@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condgen.data.files import write_atomically
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -51,12 +53,12 @@ class RunLog:
         if not self.path.exists():
             return
         kept = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _iteration(line) <= iteration]
-        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_atomically(self.path, "".join(f"{line}\n" for line in kept).encode())
 
     def _open_board(self, folder: Path, resumed_at: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._board = SummaryWriter(folder / "tensorboard", purge_step=resumed_at or None)
+        self._board = SummaryWriter(folder / "tensorboard", purge_step=resumed_at + 1 if resumed_at else None)
 
     def _guard(self, action) -> None:
         try:

@@ -107,7 +107,12 @@ def write(
             _fill(new, task, config, {MODEL: model, TRAINING: training}, card)
             if path.exists():
                 path.rename(old)
-            new.rename(path)
+            try:
+                new.rename(path)
+            except OSError:
+                if old.exists():
+                    old.rename(path)
+                raise
     except (OSError, SafetensorError) as problem:
         raise UserError(f"the model folder {path} could not be written ({problem}); free space and try again") from None
 
@@ -136,4 +141,4 @@ def _download(hub_id: str) -> Path:
         return Path(snapshot_download(hub_id, allow_patterns=wanted))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as problem:
         reason = str(problem).splitlines()[0]
-        raise UserError(f"model {hub_id!r} could not be fetched from the hub: {reason}") from None
+        raise UserError(f"{hub_id!r} is no folder here, and could not be fetched from the hub: {reason}") from None

@@ -2,7 +2,7 @@
 
 A task folder holds, under these names:
     task.py      TASK, the `Task` class; its attribute `Config` is the typed config of networks and losses
-    data.py      DataConfig; open_split: manifest rows -> batch items; require_good: the check before training
+    data.py      DataConfig, with a `manifest`; open_split: its rows -> batch items; require_good: the check before that
     pipeline.py  Pipeline: files in, files out, from a model folder; never imports the trainer
     evaluation.py  Evaluation(config): measures and pictures during training; evaluate: what `condgen evaluate` prints
     example.py   tiny configs and batches that every contract test runs

@@ -17,7 +17,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 python=${PYTHON:-python}
-stage=1 stop_stage=4 data=() validation=() output="" suffix="" overrides=()
+stage=1 stop_stage=4 data=() validation=() output="" suffix="" overrides=() second=()
 
 fail() { echo "run.sh: $1" >&2; exit 1; }
 
@@ -31,10 +31,13 @@ while (($#)); do
     --short) suffix=_short; shift ;;
     --mini) suffix=_mini; shift ;;
     -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    optimizers.discriminator.*=*) second+=("$1"); shift ;; # only the second stage has a discriminator
     *=*) overrides+=("$1"); shift ;;
     *) fail "unknown option $1; see --help" ;;
   esac
 done
+[[ ${#data[@]} -gt 0 || ${#validation[@]} -eq 0 ]] || fail "--validation needs --data beside it"
+[[ ${#data[@]} -eq 0 || $suffix != _mini ]] || fail "--mini draws its own pictures: leave out --data"
 output=${output:-runs/srgan_x4$suffix}
 manifest=$output/data/manifest.jsonl
 
@@ -46,7 +49,7 @@ if wanted 1; then
   if [[ $suffix == _mini ]]; then
     "$python" "$root/data_prep/synthetic_photos.py" -o "$output/data" --train 24 --validation 2 --size 128
   elif ((${#data[@]})); then
-    "$python" "$root/data_prep/photos.py" "${data[@]}" "${validation[@]}" -o "$output/data"
+    "$python" "$root/data_prep/photos.py" "${data[@]}" ${validation[@]+"${validation[@]}"} -o "$output/data"
   else
     "$python" "$root/data_prep/div2k.py" -o "$output/data"
   fi
@@ -55,11 +58,12 @@ fi
 
 if wanted 2; then
   echo "== stage 2: training, SRResNet"
-  condgen train "$here/conf/srresnet_x4$suffix.yaml" "data.manifest=$manifest" "${overrides[@]}" \
+  condgen train "$here/conf/srresnet_x4$suffix.yaml" "data.manifest=$manifest" ${overrides[@]+"${overrides[@]}"} \
     -o "$output/srresnet-x4" --resume
   echo "== stage 2: training, SRGAN"
   condgen train "$here/conf/srgan_x4$suffix.yaml" "data.manifest=$manifest" \
-    "start_from=$output/srresnet-x4/model" "${overrides[@]}" -o "$output/srgan-x4" --resume
+    "start_from=$output/srresnet-x4/model" ${overrides[@]+"${overrides[@]}"} ${second[@]+"${second[@]}"} \
+    -o "$output/srgan-x4" --resume
 fi
 
 if wanted 3; then

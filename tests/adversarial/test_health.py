@@ -23,11 +23,10 @@ def test_each_sign_has_its_line():
     for values, words in [
         ({"lead": 0.5}, "too weak"),
         ({"diversity": 0.1}, "collapse"),
-        ({"condition_sensitivity": 0.001}, "condition ignored"),
     ]:
         (line,) = HealthMonitor(patience=1).read(values)
         assert words in line
-    assert HealthMonitor(patience=1).read({"lead": 0.8, "diversity": 0.9, "condition_sensitivity": 0.5}) == []
+    assert HealthMonitor(patience=1).read({"lead": 0.8, "diversity": 0.9}) == []
     assert HealthMonitor(patience=1).read({}) == []
     assert HealthMonitor(patience=1).read({"diversity": float("nan")}) == []
 

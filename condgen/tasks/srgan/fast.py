@@ -18,7 +18,6 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm  # SyncBatchNorm too
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from condgen.tasks.srgan.networks import Generator, interpolated
@@ -135,7 +134,7 @@ class _Convolution(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, norm: nn.Module | None = None, activation: nn.Module | None = None):
         super().__init__()
-        conv = fuse_conv_bn_eval(conv, norm) if isinstance(norm, _BatchNorm) else conv
+        conv = fuse_conv_bn_eval(conv, norm) if isinstance(norm, nn.BatchNorm2d | nn.SyncBatchNorm) else conv
         self.weight, self.bias = conv.weight, conv.bias
         self.padding = conv.kernel_size[0] // 2
         self.slope = None if activation is None else _slope(activation)

@@ -142,18 +142,6 @@ class Generator(nn.Module):
             high = high.float() + interpolated(low, self.scale)  # in fp32 under autocast too, as at inference
         return torch.tanh(high) if self.tanh_output else high
 
-    @property
-    def receptive_radius(self) -> int:
-        """Low-resolution pixels on each side that can influence an output pixel: the border that makes tiles exact."""
-        full_size = sum(conv.kernel_size[0] // 2 for conv in [self.tail, *self.refine] if isinstance(conv, nn.Conv2d))
-        radius = full_size / self.scale
-        size = self.scale
-        for stage in reversed(self.upsample):
-            size //= stage.shuffle.upscale_factor
-            radius += 1 / size
-        radius += 2 * len(self.body) + len(self.body_end[:1]) + self.head[0].kernel_size[0] // 2
-        return math.ceil(radius) + 1  # the shuffle's rounding to whole low-resolution pixels
-
 
 def interpolated(low: Tensor, scale: int) -> Tensor:
     """The input enlarged bilinearly and mapped from [0, 1] to [-1, 1]: (B, 3, H, W) -> (B, 3, scale H, scale W)."""

@@ -42,33 +42,6 @@ def test_output_is_the_input_times_the_scale(scale, options):
     assert generator(torch.rand(2, 3, 7, 5)).shape == (2, 3, 7 * scale, 5 * scale)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4, 8])
-@pytest.mark.parametrize("blocks", [1, 3])
-@pytest.mark.parametrize(
-    "options", [{}, MSRRESNET, {"edge_kernel": 5, "refine": True}], ids=["paper", "MSRResNet", "mixed"]
-)
-def test_receptive_radius_holds_and_is_not_wasteful(scale, blocks, options):
-    """Outputs that change with a row of the input lie within the radius of it, and fill it but for a pixel at most."""
-    torch.manual_seed(0)
-    generator = Generator(scale, blocks, channels=6, **options).double().eval()
-    radius = generator.receptive_radius
-    low = torch.rand(1, 3, 2 * radius + 5, 9, dtype=torch.double)
-    changed = low.clone()
-    row = radius + 2
-    changed[:, :, row] += torch.rand(3, 9, dtype=torch.double)
-    with torch.no_grad():
-        difference = (generator(changed) - generator(low)).abs().amax(dim=(0, 1, 3))
-    rows = difference.nonzero().flatten() // scale  # of low-resolution pixels whose outputs changed
-    reach = int((rows - row).abs().max())
-    assert radius - 1 <= reach <= radius
-
-
-def test_receptive_radius_of_the_paper_network():
-    with torch.device("meta"):
-        # head 4, blocks 2 * 16, body end 1, first stage 1, second 1/2, tail 4/4: 39.5 -> 40; and 1 for the shuffles
-        assert Generator().receptive_radius == 41
-
-
 @torch.no_grad()
 def test_untrained_upsampling_makes_no_checkerboard():
     stage = Generator(residual_blocks=1, channels=4).upsample[0]
