@@ -63,9 +63,7 @@ def test_names_that_are_nothing_are_said(tmp_path, monkeypatch):
         raise OSError("no network\nsecond line")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
-    with pytest.raises(
-        UserError, match=r"'owner/name' is no folder .* fetched from the hub: no network$"
-    ):
+    with pytest.raises(UserError, match=r"'owner/name' is no folder .* fetched from the hub: no network$"):
         ModelFolder.find("owner/name")
 
 
