@@ -59,6 +59,9 @@ class OptimizerConfig:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas takes two numbers in [0, 1), got {self.betas}")
+        for name in ("decay", "warmup", "max_gradient_norm", "weight_clip"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.schedule in (Schedule.STEPS, Schedule.LINEAR) and not self.milestones:
             raise ValueError(f"schedule {self.schedule} needs milestones")
 
@@ -89,8 +92,8 @@ class TrainerConfig:
         for name in (*whole, "keep_checkpoints", "max_skipped_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be 0 or more and below 2^31, got {self.seed}")
         if self.loader_workers < AUTO_WORKERS:
             raise ValueError(f"loader_workers must be -1 (auto) or more, got {self.loader_workers}")
         if self.batch_size % self.micro_batches:

@@ -45,7 +45,7 @@ def main() -> None:
     arguments = _arguments()
     device = choose_device(arguments.device)
     chosen = choose_precision(Precision.AUTO, device)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(
         f"{_name(device)}; torch {torch.__version__}, {torch.get_num_threads()} threads; "
         f"{str(chosen.dtype).removeprefix('torch.')}: {chosen.reason}"

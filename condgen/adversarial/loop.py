@@ -37,10 +37,15 @@ def fit(trainer: Trainer, report: Callable[[Task], Report], save_model: Callable
             if trainer.iteration % config.log_every == 0 or last:
                 text = _log(trainer, window.close(), log, progress)
             progress.advance(text)
-            if trainer.iteration % config.report_every == 0 or last:
+            report_due = trainer.iteration % config.report_every == 0
+            save_due = trainer.iteration % config.checkpoint_every == 0
+            broken = (report_due or save_due or last) and trainer.in_broken_streak()
+            if last and broken:
+                _stop(trainer)
+            if (report_due or last) and not broken:
                 trainer.engine.on_main(lambda: _report(trainer, report, save_model, log, progress))
                 window.restart()  # reports are not part of the speed
-            if trainer.iteration % config.checkpoint_every == 0 or last:
+            if (save_due or last) and not broken:  # the last good one stays the newest
                 trainer.save()  # behind the report: a run killed in between makes it again
     if log is not None:
         log.close()
@@ -50,14 +55,8 @@ def fit(trainer: Trainer, report: Callable[[Task], Report], save_model: Callable
 def _log(trainer: Trainer, values: dict[str, float], log: RunLog | None, progress: Progress) -> str:
     """Write a line of the log, let the health monitor speak, stop a run that has broken down."""
     config, iteration = trainer.config.trainer, trainer.iteration
-    for player, skipped in trainer.skipped_in_a_row.items():
-        if skipped >= config.max_skipped_steps:
-            kept = checkpoint.latest(trainer.folder / "checkpoints")
-            raise UserError(
-                f"stopped at iteration {iteration}: the last {skipped:.0f} steps of the {player} had gradients that "
-                f"are not finite; lower optimizers.{player}.learning_rate or set its max_gradient_norm, then --resume "
-                f"(last good checkpoint: {kept.name if kept else 'none yet'})"
-            )
+    if any(skipped >= config.max_skipped_steps for skipped in trainer.skipped_in_a_row.values()):
+        _stop(trainer)
     text = " ".join(f"{name} {value:.4g}" for name, value in values.items() if "/" in name or name == "lead")
     if log is not None:
         log.scalars(iteration, values)
@@ -73,6 +72,16 @@ def _log(trainer: Trainer, values: dict[str, float], log: RunLog | None, progres
     left = f"{values['seconds_left'] / 60:.0f} min left"
     progress.note(f"{iteration}/{config.iterations} {text} ({left})", always=False)
     return text
+
+
+def _stop(trainer: Trainer) -> None:
+    player, skipped = max(trainer.skipped_in_a_row.items(), key=lambda item: float(item[1]))
+    kept = checkpoint.latest(trainer.folder / "checkpoints")
+    raise UserError(
+        f"stopped at iteration {trainer.iteration}: the last {skipped:.0f} steps of the {player} had gradients that "
+        f"are not finite; lower optimizers.{player}.learning_rate or set its max_gradient_norm, then --resume "
+        f"(last good checkpoint: {kept.name if kept else 'none yet'})"
+    )
 
 
 def _report(trainer: Trainer, report: Callable, save_model: Callable, log: RunLog, progress: Progress) -> None:

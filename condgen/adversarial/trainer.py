@@ -57,6 +57,7 @@ class Trainer:
         self.health = HealthMonitor()
         self.iteration = 0
         self.drawn = 0  # micro-batches taken from the data, on each rank
+        self.rows = 0  # of the training split; 0 before there is one
         self.skipped = {name: torch.zeros((), device=engine.device) for name in self.optimizers}  # steps not finite
         self.skipped_in_a_row = {name: torch.zeros((), device=engine.device) for name in self.optimizers}
         self._source: Any = None
@@ -136,6 +137,10 @@ class Trainer:
             clip_weights(player, config.weight_clip)
         return norm
 
+    def in_broken_streak(self) -> bool:
+        """Whether some player's newest steps were skipped: nothing made now is worth keeping."""
+        return any(bool(skipped) for skipped in self.skipped_in_a_row.values())
+
     # -- data ------------------------------------------------------------------------------------------------------
 
     def feed(self, dataset: Any) -> None:
@@ -147,6 +152,12 @@ class Trainer:
         config, parts = self.config.trainer, self.config.trainer.micro_batches * self.engine.world_size
         if not len(dataset):
             raise UserError("the training split is empty; see `condgen data check`")
+        if self.rows and self.rows != len(dataset):
+            raise UserError(
+                f"the training split had {self.rows} rows when this run began and has {len(dataset)} now; resume with "
+                "the same data, or start anew with start_from=RUN/model"
+            )
+        self.rows = len(dataset)
         if config.batch_size % parts:
             raise UserError(
                 f"trainer.batch_size {config.batch_size} does not divide among {self.engine.world_size} processes "
@@ -207,6 +218,7 @@ class Trainer:
             "config": to_plain(self.config),
             "iteration": self.iteration,
             "drawn": self.drawn,
+            "rows": self.rows,
             "task": self.task.saved_state(),
             "averaged": {name: average.state_dict() for name, average in self.averaged.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
@@ -243,7 +255,7 @@ class Trainer:
                 group.update(setting)  # the config's, which may have been changed on purpose
             self.skipped[name].copy_(whole["skipped"][name])
             self.skipped_in_a_row[name].copy_(whole["skipped_in_a_row"][name])
-        self.iteration, self.drawn = whole["iteration"], whole["drawn"]
+        self.iteration, self.drawn, self.rows = whole["iteration"], whole["drawn"], whole["rows"]
         self.health.load_state(whole["health"])
         self.engine.restore_random_state(mine["random"])
 

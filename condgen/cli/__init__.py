@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -43,8 +44,13 @@ _add_verbs()
 
 def main() -> None:
     """Run the command; what the user can mend is one line on stderr and exit code 1, never a traceback."""
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115  closed by the caller
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except UserError as problem:
         print(f"condgen: {problem}", file=sys.stderr)
         sys.exit(1)
@@ -52,5 +58,13 @@ def main() -> None:
         print("condgen: stopped", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
-        sys.stderr.close()
-        sys.exit(1)
+        _leave_quietly()
+    except OSError as problem:  # what a verb could have said better has been said there
+        print(f"condgen: {problem}", file=sys.stderr)
+        _leave_quietly()
+
+
+def _leave_quietly() -> None:
+    """Without a second complaint when the interpreter flushes a standard output that cannot take it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os._exit(1)

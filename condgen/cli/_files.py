@@ -114,12 +114,12 @@ def _attempt(process: Process, source: Path, target: Path) -> None:
 
 def _without_clashes(jobs: Sequence[_Job]) -> tuple[list[_Job], list[str]]:
     """The jobs that replace neither an input nor another job's output, and a line for each of the others."""
-    sources = {source.resolve() for source, _ in jobs}
+    sources = {_real(source) for source, _ in jobs}
     writers: dict[Path, Path] = {}
     kept, lines = [], []
     for source, target in jobs:
-        resolved = target.resolve()
-        if resolved in sources or (os.path.exists(target) and target.samefile(source)):
+        resolved = _real(target)
+        if resolved in sources or _same_file(target, source):
             lines.append(f"{source}: the output {target} is an input; choose another -o")
         elif resolved in writers:
             lines.append(f"{source}: {target} is already made from {writers[resolved]}; choose another -o for one")
@@ -136,34 +136,59 @@ def _find(inputs: Sequence[str], readable: Collection[str], output: Path, proble
         matches = sorted(glob.glob(given, recursive=True)) if _is_pattern(given) else [given]
         paths = [Path(path) for path in matches if os.path.lexists(path)]
         if not paths:
-            problems.append(f"{given}: there is no such file; check the spelling")
+            problems.append(f"{given}: {_why_not_there(given)}")
         for path in paths:
-            found = list(_inside(path, readable, output)) if os.path.isdir(path) else [_Found(path, Path(path.name))]
-            if not found:
+            is_folder, before = os.path.isdir(path), len(problems)
+            found = list(_inside(path, readable, output, problems)) if is_folder else [_Found(path, Path(path.name))]
+            if not found and len(problems) == before:
                 problems.append(f"{path}: the folder holds no {' '.join(sorted(readable))}; check the path")
             for one in found:
-                if one.path.resolve() not in seen:
-                    seen.add(one.path.resolve())
+                if _real(one.path) not in seen:
+                    seen.add(_real(one.path))
                     yield one
 
 
-def _inside(folder: Path, readable: Collection[str], output: Path) -> Iterator[_Found]:
-    """The files below a folder, without hidden ones and without what an earlier run has put into `output` there."""
-    own = output.resolve() if folder.resolve() in output.resolve().parents else None
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if (
-            path.suffix.lower() in readable
-            and not hidden
-            and os.path.isfile(path)
-            and own not in path.resolve().parents
-        ):
-            yield _Found(path, inside)
+def _inside(folder: Path, readable: Collection[str], output: Path, problems: list[str]) -> Iterator[_Found]:
+    """The files below a folder, without hidden ones and without what an earlier run has put into `output` there.
+
+    A folder that cannot be listed is noted in `problems`; a broken link counts as a file, which then cannot be read.
+    """
+
+    def note(problem: OSError) -> None:
+        problems.append(f"{problem.filename}: {problem.strerror}; check its permissions")
+
+    own = _real(output) if _real(folder) in _real(output).parents else None
+    for place, folders, names in os.walk(folder, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and _real(Path(place, name)) != own)
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.suffix.lower() in readable and not name.startswith("."):
+                yield _Found(path, path.relative_to(folder))
+
+
+def _real(path: Path) -> Path:
+    """Absolute, links followed; unlike `Path.resolve` it does not raise on links that lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _why_not_there(given: str) -> str:
+    try:
+        os.lstat(given)
+    except PermissionError as problem:
+        return f"{problem.strerror}; check its permissions and those of its folders"
+    except (OSError, ValueError):
+        pass
+    return "there is no such file; check the spelling"
 
 
 def _names_file(inputs: Sequence[str], output: str, endings: Endings) -> bool:
     """Whether the output is a file. Raises UserError where it can be neither a file nor a folder."""
+    if not output:
+        raise UserError("-o is empty; name a file or a folder")
     path = Path(output)
     looks_like_folder = os.path.isdir(path) or output.endswith(("/", os.sep)) or not path.suffix
     if looks_like_folder:
@@ -197,6 +222,8 @@ def _run_standard(inputs: Sequence[str], output: str, prepare: Callable[[], Proc
     """Standard input or output, by way of temporary files: readers seek, and no half result reaches the pipe."""
     if len(inputs) != 1:
         raise UserError("- stands for one file: give a single input with it")
+    if (inputs[0] == STANDARD and sys.stdin is None) or (output == STANDARD and sys.stdout is None):
+        raise UserError("- stands for standard input or output, which is closed here; give a file")
     if output == STANDARD and sys.stdout.isatty():
         raise UserError("the result would go to the terminal; redirect it (> file) or give -o FILE")
     process = prepare()

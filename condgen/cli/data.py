@@ -38,13 +38,13 @@ def check(
 
     from condgen.data import check as checks
     from condgen.data.manifest import Manifest, Split
+    from condgen.data.media import Media
 
     rows = Manifest.read(manifest)
-    demands = checks.Demands(
-        fields=checks.guess_fields(rows),
-        minimum_sizes={Split.TRAIN: minimum_size},
-        pairs=[_pair(text) for text in pair or ()],
-    )
+    pairs = [_pair(text) for text in pair or ()]
+    named = {name: Media.IMAGE for one in pairs for name in (one.small, one.large)}
+    fields = {**checks.guess_fields(rows), **named}
+    demands = checks.Demands(fields=fields, minimum_sizes={Split.TRAIN: minimum_size}, pairs=pairs)
     findings = checks.check(rows, demands)
     if findings:
         checks.print_findings(findings, Console())

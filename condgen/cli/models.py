@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -84,17 +85,12 @@ def import_model(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The new model folder.")],
 ) -> None:
     """Convert a foreign checkpoint into a model folder that gives the same output; only plain tensors are read."""
-    from safetensors import SafetensorError
-
     from condgen.runtime import model_folder
 
-    if output.exists():
+    if os.path.lexists(output):
         raise UserError(f"{output} exists already; name a new folder with -o")
     found = recognise(read_state(file), file)
-    try:
-        model_folder.write(output, found.task, found.config, found.tensors, {}, _card(file, output, found.task))
-    except (OSError, SafetensorError) as problem:  # e.g. the disk is full
-        raise UserError(f"{output} could not be written: {getattr(problem, 'strerror', None) or problem}") from None
+    model_folder.write(output, found.task, found.config, found.tensors, {}, _card(file, output, found.task))
     print(f"{file}: recognised, task {found.task}")
     print(f"model folder: {output}")
 
@@ -120,6 +116,8 @@ def recognise(state: Mapping[str, Tensor], file: Path) -> Recognised:
             converted = foreign.convert(state)
         except UserError as problem:
             raise UserError(f"{file}: {problem}") from None
+        except (TypeError, RuntimeError, IndexError, ValueError):
+            converted = None  # names as we know them, but tensors of other kinds or ranks
         if converted is not None:
             return Recognised(task, *converted)
         known += foreign.FORMATS

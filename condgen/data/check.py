@@ -79,7 +79,7 @@ def check(manifest: Manifest, demands: Demands) -> list[Finding]:
         findings.extend(_size_findings(file, demands))
     findings.extend(_pair_findings(files, demands.pairs))
     findings.extend(_duplicates(files))
-    present = {row.fields.get("split") for row in manifest.all_rows}
+    present = {str(row.fields.get("split")) for row in manifest.all_rows}
     for split in demands.splits:
         if split not in present:
             fix = f'give some rows "split": "{split}"'
@@ -127,9 +127,10 @@ def guess_fields(manifest: Manifest) -> dict[str, Media]:
         for row in manifest.all_rows
         for name, value in row.fields.items()
         for kind, suffixes in SUFFIXES.items()
-        if isinstance(value, str) and Path(value).suffix.lower() in suffixes
+        if isinstance(value, str) and "\0" not in value and Path(value).suffix.lower() in suffixes
     ]
-    fields = {name: kind for name, kind, file in named if file.exists()} or {name: kind for name, kind, _ in named}
+    there = {name: kind for name, kind, file in named if os.path.exists(file)}
+    fields = there or {name: kind for name, kind, _ in named}
     if not fields:
         raise UserError(
             f"{manifest.path}: no row names a file; a row looks like {{'split': 'train', 'image': 'a.png'}}"
@@ -143,6 +144,8 @@ def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> 
     Raises:
         UserError: another folder, or no row is left.
     """
+    if path.suffix != ".jsonl" or path.resolve() == manifest.path.resolve():
+        raise UserError(f"{path}: the clean manifest needs a name of its own that ends in .jsonl")
     if path.resolve().parent != manifest.path.resolve().parent:
         raise UserError(
             f"{path} must lie in the folder of {manifest.path}: the paths in it are relative to that folder"
@@ -205,7 +208,7 @@ def _looked_at(rows: Sequence[Row], fields: Mapping[str, Media]) -> list[_File]:
 
 def _checksum_findings(file: _File, file_fields: int) -> Iterator[Finding]:
     stated = file.row.fields.get(f"{file.field}_sha256", file.row.fields.get("sha256") if file_fields == 1 else None)
-    if stated and file.look.sha256 and stated != file.look.sha256:
+    if stated and file.look.sha256 and str(stated).lower() != file.look.sha256:
         yield file.finding(
             Problem("changed since the manifest was made", "copy the file again, or prepare the data anew")
         )
@@ -226,6 +229,8 @@ def _pair_findings(files: Iterable[_File], pairs: Sequence[Pair]) -> Iterator[Fi
         by_row[file.row.line][file.field] = file
     for parts in by_row.values():
         for pair in pairs:
+            if not {pair.small, pair.large} <= parts.keys():
+                continue  # a missing field has been found by then
             small, large = parts[pair.small], parts[pair.large]
             if _stem(small) != _stem(large):
                 text = f"{pair.small} is {small.row.fields[pair.small]}: another name"

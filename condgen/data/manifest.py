@@ -61,7 +61,7 @@ class Row:
             UserError: the field is missing, is no text, is absolute or leaves the manifest's folder.
         """
         name = self[field]
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or "\0" in name:
             raise UserError(f"{self.where}: {field!r} must be the path of a file, got {name!r}")
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
@@ -90,7 +90,8 @@ class Manifest:
             raise UserError(f"there is no manifest {path}; scripts in data_prep/ make one from a folder") from None
         except (OSError, UnicodeDecodeError) as problem:
             raise UserError(f"{path} cannot be read as text: {problem}") from None
-        lines = enumerate(text.splitlines(), start=1)
+        lines = enumerate(text.split("\n"), start=1)  # not splitlines: names may hold U+2028
+
         rows = tuple(Row(_object(line, f"{path}:{number}"), path, number) for number, line in lines if line.strip())
         if not rows:
             raise UserError(f"{path} has no rows")
@@ -115,7 +116,7 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
     """
-    text = "".join(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+    text = "".join(json.dumps(dict(row)) + "\n" for row in rows)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -126,6 +127,8 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def _object(line: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
+    except RecursionError:
+        raise UserError(f"{where}: this is nested too deeply to be a row") from None
     except json.JSONDecodeError as problem:
         raise UserError(f"{where}: this is not JSON ({problem.msg} at column {problem.colno})") from None
     if not isinstance(value, dict):

@@ -8,6 +8,7 @@ README.md                the card: what it is, data and licence, measured result
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,12 +55,14 @@ class ModelFolder:
 
         from condgen import config, tasks
 
-        missing = [name for name in (CONFIG, MODEL) if not (path / name).is_file()]
+        missing = [name for name in (CONFIG, MODEL) if not os.path.isfile(path / name)]
         if missing:
             raise UserError(f"{path} is not a model folder: it has no {' and no '.join(missing)}")
         try:
             tree = yaml.safe_load((path / CONFIG).read_text(encoding="utf-8"))
             task, model = tree["task"], tree["model"]
+        except OSError as problem:
+            raise UserError(f"{path / CONFIG} cannot be read: {problem.strerror}; check its permissions") from None
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
             raise UserError(f"{path / CONFIG} is damaged: it must hold `task` and `model`") from None
         schema = tasks.part(task, "task").TASK.Config
@@ -78,6 +81,8 @@ class ModelFolder:
         for name in (MODEL, TRAINING) if training else (MODEL,):
             if name == TRAINING and not (self.path / name).is_file():
                 continue
+            if not os.access(self.path / name, os.R_OK):
+                raise UserError(f"{self.path / name} cannot be read; check its permissions")
             try:
                 tensors.update(load_file(self.path / name))
             except (SafetensorError, OSError) as problem:

@@ -40,6 +40,7 @@ class Progress:
         """A line of its own; with always=False only where there is no bar to say it."""
         if self._silent:
             return
+        line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)  # names can hold any
         if self._bar is None:
             print(line, file=sys.stderr, flush=True)
         elif always:

@@ -124,12 +124,27 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
     assert not torch.equal(weights(trainer)["generator.0.weight"], before["generator.0.weight"])
 
 
+class BreaksAfterTwo(SometimesBroken):
+    calls = 0
+
+    def generator_loss(self, batch):
+        self.calls += 1
+        self.broken = self.calls > 2
+        return super().generator_loss(batch)
+
+
 def test_too_many_skips_in_a_row_stop_the_run_with_the_last_good_checkpoint_kept(tmp_path):
-    trainer = make(tmp_path, game=SometimesBroken, iterations=50, log_every=1, checkpoint_every=2, max_skipped_steps=4)
-    with pytest.raises(UserError, match=r"stopped at iteration 4: .* 4 steps of the generator .*iteration-00000002"):
+    trainer = make(tmp_path, game=BreaksAfterTwo, iterations=50, log_every=1, checkpoint_every=2, max_skipped_steps=4)
+    with pytest.raises(UserError, match=r"stopped at iteration 6: .* 4 steps of the generator .*iteration-00000002"):
         fit(trainer)
-    kept = checkpoint.load(checkpoint.latest(tmp_path / "checkpoints"))
-    assert all(value.isfinite().all() for value in kept["task"].values())
+    assert checkpoint.latest(tmp_path / "checkpoints").name == "iteration-00000002"  # later ones would not be good
+
+
+def test_a_run_that_ends_in_broken_steps_is_no_success(tmp_path):
+    trainer = make(tmp_path, game=SometimesBroken, iterations=3, max_skipped_steps=8)
+    with pytest.raises(UserError, match="stopped at iteration 3: the last 3 steps of the generator"):
+        fit(trainer)
+    assert checkpoint.latest(tmp_path / "checkpoints") is None
 
 
 def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path):
@@ -182,6 +197,16 @@ def test_resume_with_another_model_is_refused(tmp_path):
     other = make(tmp_path, ToyConfig(penalty="r1"))
     with pytest.raises(UserError, match="another model"):
         other.resume(checkpoint.latest(tmp_path / "checkpoints"))
+
+
+def test_resume_on_other_data_is_refused(tmp_path):
+    first = make(tmp_path)
+    first.feed(ToyDataset(32))
+    first.save()
+    second = make(tmp_path)
+    second.resume(checkpoint.latest(tmp_path / "checkpoints"))
+    with pytest.raises(UserError, match="had 32 rows when this run began and has 31 now"):
+        second.feed(ToyDataset(31))
 
 
 @pytest.mark.parametrize("change", [{"batch_size": 4}, {"seed": 1}, {"micro_batches": 2}, {"ema_decay": 0.5}])

@@ -38,6 +38,8 @@ class DataConfig:
     def __post_init__(self):
         if self.crop < 8:
             raise ValueError(f"crop must be 8 pixels or more, got {self.crop}")
+        if not 0 <= self.cache_gigabytes < float("inf"):
+            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
         if self.validation_photos < 1:
             raise ValueError(f"validation_photos must be 1 or more, got {self.validation_photos}")
 

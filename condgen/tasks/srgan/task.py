@@ -89,7 +89,7 @@ class Config:
 
     def __post_init__(self):
         for name in ("pixel_weight", "content_weight", "adversarial_weight"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.objective in (ObjectiveName.ENERGY_BASED, ObjectiveName.BOUNDARY_EQUILIBRIUM):
             raise ValueError(f"objective {self.objective} judges energies of an autoencoder, and this is a classifier")
