@@ -33,23 +33,23 @@ def fit(trainer: Trainer, report: Callable[[Task], Report], save_model: Callable
         window = _Window(trainer)
         while trainer.iteration < config.iterations:
             window.add(trainer.iterate())
-            last, text = trainer.iteration == config.iterations, None
-            if trainer.iteration % config.log_every == 0 or last:
-                text = _log(trainer, window.close(), log, progress)
+            text = _log(trainer, window.close(), log, progress) if _due(trainer, config.log_every) else None
             progress.advance(text)
-            report_due = trainer.iteration % config.report_every == 0
-            save_due = trainer.iteration % config.checkpoint_every == 0
-            broken = (report_due or save_due or last) and trainer.in_broken_streak()
-            if last and broken:
+            if trainer.iteration == config.iterations and trainer.in_broken_streak():
                 _stop(trainer)
-            if (report_due or last) and not broken:
+            if _due(trainer, config.report_every) and not trainer.in_broken_streak():
                 trainer.engine.on_main(lambda: _report(trainer, report, save_model, log, progress))
                 window.restart()  # reports are not part of the speed
-            if (save_due or last) and not broken:  # the last good one stays the newest
+            if _due(trainer, config.checkpoint_every) and not trainer.in_broken_streak():
                 trainer.save()  # behind the report: a run killed in between makes it again
     if log is not None:
         log.close()
     trainer.engine.barrier()
+
+
+def _due(trainer: Trainer, every: int) -> bool:
+    """On every n-th iteration and the last."""
+    return trainer.iteration % every == 0 or trainer.iteration == trainer.config.trainer.iterations
 
 
 def _log(trainer: Trainer, values: dict[str, float], log: RunLog | None, progress: Progress) -> str:

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -168,6 +169,43 @@ def test_a_full_disk_costs_the_file_and_nothing_else(condgen, tmp_path, monkeypa
         "1 done, 0 skipped (already there), 2 failed",
     ]
     assert [path.name for path in Path("out").iterdir()] == ["c.png"]
+
+
+def test_links_in_a_circle_and_broken_ones_cost_a_line_each(condgen, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "circle.png").symlink_to("circle.png")
+    (tmp_path / "in" / "dangling.png").symlink_to("nowhere.png")
+    Image.fromarray(noise(8, 9, 3)).save(tmp_path / "in" / "ok.png")
+    code, lines = condgen("in", "-o", "out")
+    assert code == 1
+    assert [line.split(":")[0] for line in lines[:-1]] == ["in/circle.png", "in/dangling.png"]
+    assert os.listdir(tmp_path / "out") == ["ok.png"]
+
+
+def test_weights_that_are_not_finite_are_refused(condgen, model, tmp_path):
+    folder = model_folder.ModelFolder.read(model)
+    tensors = folder.tensors()
+    tensors["generator.tail.bias"][0] = torch.nan
+    model_folder.write(tmp_path / "broken", "srgan", folder.config, tensors, {}, "card")
+    Image.fromarray(noise(8, 9, 3)).save(tmp_path / "ok.png")
+    code, lines = condgen("ok.png", "-o", "out.png", "--model", "broken")
+    assert (code, len(lines)) == (1, 1)
+    assert "weights are not finite" in lines[0]
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_an_empty_output_is_refused(condgen, tmp_path):
+    Image.fromarray(noise(8, 9, 3)).save(tmp_path / "ok.png")
+    assert condgen("ok.png", "-o", "") == (1, ["condgen: -o is empty; name a file or a folder"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "condgen", "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "condgen: [Errno 28] No space left on device\n"
 
 
 def test_skip_existing_resumes_a_folder(condgen, pile):

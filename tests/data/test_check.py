@@ -96,6 +96,31 @@ def test_a_bad_row_is_one_error(tmp_path, row, problem):
     assert finding.problem.startswith(problem)
 
 
+@pytest.mark.parametrize(
+    "row", ['{"split": ["train"], "image": "a.png"}', '{"split": "train", "image": "a\\u0000.png"}']
+)
+def test_odd_rows_are_findings(tmp_path, row):
+    path = tmp_path / "m.jsonl"
+    path.write_text(row + "\n")
+    findings = check(Manifest.read(path), Demands(fields=IMAGES, splits=[Split.TRAIN]))
+    assert any(finding.is_error for finding in findings)
+
+
+def test_a_row_nested_without_end_is_one_line(tmp_path):
+    path = tmp_path / "m.jsonl"
+    path.write_text("[" * 100_000)
+    with pytest.raises(UserError, match="nested too deeply"):
+        Manifest.read(path)
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "photo.png"])
+def test_a_clean_manifest_replaces_neither_the_manifest_nor_a_photo(tmp_path, name):
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"split": "train", "image": "a.png"}\n')
+    with pytest.raises(UserError, match="name of its own"):
+        checks.write_clean(Manifest.read(path), [], tmp_path / name)
+
+
 def test_the_minimum_size_is_for_training_pictures_as_they_are_displayed(tmp_path):
     turned = Image.Exif()
     turned[0x0112] = 6  # a quarter turn

@@ -19,7 +19,7 @@ def written(folder, text):
 
 def test_write_then_read_keeps_unknown_fields_and_order(tmp_path):
     rows = [
-        {"split": "train", "image": "a.png", "box": [1, 2.5, 3, 4], "text": "ein Vögelchen"},
+        {"split": "train", "image": "a.png", "box": [1, 2.5, 3, 4], "text": "ein Vögelchen\u2028 \udcff"},
         {"split": "validation", "image": "b.png"},
     ]
     path = tmp_path / "deep" / "m.jsonl"

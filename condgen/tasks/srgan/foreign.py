@@ -151,7 +151,7 @@ def _converted(state: State, reading: _Reading) -> tuple[Config, dict[str, Tenso
             raise _differs(reading, f"there is no place for {name}")
         counter = leaf == "num_batches_tracked"
         if tensor.layout is not torch.strided or not (tensor.is_floating_point() or counter):
-            raise _differs(reading, f"{name} is {tensor.dtype}, not floating point")
+            raise _differs(reading, f"{name} is no plain floating point tensor ({tensor.dtype}, {tensor.layout})")
         if not tensor.isfinite().all():
             raise UserError(f"{name} is not finite; the training of these weights broke down")
         tensors[f"{reading.layers[layer]}.{leaf}"] = tensor.detach().float()
