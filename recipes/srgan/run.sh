@@ -10,7 +10,7 @@
 #   stage 4  samples          enlarges the example photo with both models
 #
 #   --short       the schedule of the shipped models (hours on two cores), not the paper's (days on a GPU)
-#   --mini        generated pictures and a tiny network: minutes, no network access
+#   --mini        drawn pictures and a tiny network: under a minute, no network access
 #   key=value     overrides for both trainings, e.g. trainer.batch_size=8
 set -euo pipefail
 
