@@ -27,7 +27,7 @@ def describe(config: RunConfig) -> str:
     for turn in task.turns():
         penalty = f", {turn.penalty.__name__} every {turn.penalty_every}" if turn.penalty else ""
         lines.append(f"  {turn.player}: {turn.loss.__name__}, {turn.repeats} time(s){penalty}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *task.advise(config)])
 
 
 def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
@@ -58,6 +58,9 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     evaluation = tasks.part(config.task, "evaluation").Evaluation(config)
     engine.seed(config.trainer.seed)
     task = _build(config)
+    if engine.is_main and not newest:
+        for line in task.advise(config):
+            print(line)
     if config.start_from and not newest:
         taken = start_from(task, config.start_from)
         if engine.is_main:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -106,6 +107,13 @@ def test_starting_from_a_model_says_what_was_taken(config, tmp_path):
     stranger.generator = torch.nn.Linear(1, 1)
     with pytest.raises(UserError, match=r"nothing of .* fits"):
         training.start_from(stranger, str(tmp_path / "model"))
+
+
+def test_a_game_that_starts_from_nothing_is_advised_against(config, tmp_path, capsys):
+    training.run(config, tmp_path / "fresh")
+    assert "start from that with start_from=RUN/model" in capsys.readouterr().out
+    training.run(replace(config, start_from=str(tmp_path / "fresh" / "model")), tmp_path / "started")
+    assert "start from that" not in capsys.readouterr().out
 
 
 def test_dry_run_trains_nothing(config, tmp_path, monkeypatch):

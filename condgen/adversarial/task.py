@@ -58,6 +58,11 @@ class Task(nn.Module):
     def check(cls, config: RunConfig) -> None:
         """Raise ValueError where parts of a run's config contradict one another; called when a config is read."""
 
+    @classmethod
+    def advise(cls, config: RunConfig) -> list[str]:
+        """Lines to print before training: what is allowed but rarely meant."""
+        return []
+
     def turns(self) -> list[Turn]:
         """The order of play in one iteration."""
         raise NotImplementedError(f"{type(self).__name__} must say who plays when")

@@ -41,6 +41,8 @@ done
 output=${output:-runs/srgan_x4$suffix}
 manifest=$output/data/manifest.jsonl
 
+"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
+
 wanted() { ((stage <= $1 && $1 <= stop_stage)); }
 condgen() { "$python" -m condgen "$@"; }
 
@@ -59,22 +61,22 @@ fi
 if wanted 2; then
   echo "== stage 2: training, SRResNet"
   condgen train "$here/conf/srresnet_x4$suffix.yaml" "data.manifest=$manifest" ${overrides[@]+"${overrides[@]}"} \
-    -o "$output/srresnet-x4" --resume
+    -o "$output/srresnet" --resume
   echo "== stage 2: training, SRGAN"
   condgen train "$here/conf/srgan_x4$suffix.yaml" "data.manifest=$manifest" \
-    "start_from=$output/srresnet-x4/model" ${overrides[@]+"${overrides[@]}"} ${second[@]+"${second[@]}"} \
-    -o "$output/srgan-x4" --resume
+    "start_from=$output/srresnet/model" ${overrides[@]+"${overrides[@]}"} ${second[@]+"${second[@]}"} \
+    -o "$output/srgan" --resume
 fi
 
 if wanted 3; then
-  for name in srresnet-x4 srgan-x4; do
+  for name in srresnet srgan; do
     echo "== stage 3: $name on the validation photos"
     condgen evaluate "$output/$name/model" --data "$manifest" -o "$output/$name/evaluation.json"
   done
 fi
 
 if wanted 4; then
-  for name in srresnet-x4 srgan-x4; do
+  for name in srresnet srgan; do
     echo "== stage 4: $name on the example photo"
     condgen upscale "$root/recipes/srgan/example.png" -o "$output/samples/$name.png" --model "$output/$name/model"
   done

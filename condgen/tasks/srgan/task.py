@@ -140,6 +140,15 @@ class SRGAN(Task):
                 "make them equal or set model.discriminator.head=pooled"
             )
 
+    @classmethod
+    def advise(cls, config: RunConfig) -> list[str]:
+        if not config.model.adversarial_weight or config.start_from:
+            return []
+        return [
+            "the generator starts from fresh weights, and the discriminator will win at once: train it for pixel error "
+            "first (srresnet_x4.yaml) and start from that with start_from=RUN/model"
+        ]
+
     def turns(self) -> list[Turn]:
         """The generator first: its fakes then serve the discriminator, and it runs once an iteration, not twice."""
         generator = Turn("generator", self.generator_loss)
