@@ -78,14 +78,14 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     return folder / "model"
 
 
-def save_model(task: Task, config: RunConfig, folder: Path, card: str | None = None) -> None:
+def save_model(task: Task, config: RunConfig, folder: Path) -> None:
     """Write the model folder of a task: players that inference uses apart from the others."""
     from condgen.runtime import model_folder
 
     model, training = {}, {}
     for name, tensor in task.saved_state().items():
         (model if name.split(".")[0] in task.inference else training)[name] = tensor.detach().cpu()
-    model_folder.write(folder, config.task, config.model, model, training, card or _card(config, folder))
+    model_folder.write(folder, config.task, config.model, model, training, _card(config, folder))
 
 
 def start_from(task: Task, model: str) -> list[str]:
