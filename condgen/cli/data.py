@@ -24,33 +24,35 @@ def _data() -> None:
 def check(
     manifest: Annotated[Path, typer.Argument(help="JSON Lines manifest, one sample a row.")],
     write_clean: Annotated[Path | None, typer.Option(help="Write the rows without errors to this manifest.")] = None,
-    minimum_size: Annotated[int, typer.Option(help="Pixels a side that training pictures must have.")] = 1,
+    minimum_size: Annotated[int, typer.Option(help="Pixels a side of training pictures, samples of recordings.")] = 1,
     pair: Annotated[
         list[str] | None,
-        typer.Option(help="SMALL:LARGE:SCALE, two fields of the same scene, e.g. low:high:4; may be repeated."),
+        typer.Option(
+            help="SMALL:LARGE:SCALE, two fields that hold the same, e.g. low:high:4, noisy:clean; repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Decode every file and name the rows that are missing, damaged, too small, changed, or in two splits.
+    """Decode every picture or recording and name the rows that are missing, damaged, too small, changed, not
+    aligned, or in two splits.
 
     Exit code 1 when a row has an error.
     """
     from rich.console import Console
 
     from condgen.data import check as checks
+    from condgen.data import findings as found
     from condgen.data.manifest import Manifest, Split
-    from condgen.data.media import Media
 
     rows = Manifest.read(manifest)
     pairs = [_pair(text) for text in pair or ()]
-    named = {name: Media.IMAGE for one in pairs for name in (one.small, one.large)}
-    fields = {**checks.guess_fields(rows), **named}
+    fields = checks.guess_fields(rows, wanted=[name for one in pairs for name in (one.small, one.large)])
     demands = checks.Demands(fields=fields, minimum_sizes={Split.TRAIN: minimum_size}, pairs=pairs)
     findings = checks.check(rows, demands)
     if findings:
-        checks.print_findings(findings, Console())
-    print(checks.summary(rows, findings))
+        found.print_findings(findings, Console())
+    print(found.summary(rows, findings))
     if write_clean is not None:
-        kept = checks.write_clean(rows, findings, write_clean)
+        kept = found.write_clean(rows, findings, write_clean)
         print(f"{write_clean}: {kept} rows")
     if any(finding.is_error for finding in findings):
         raise typer.Exit(1)
@@ -62,5 +64,7 @@ def _pair(text: str) -> Pair:
     small, _, rest = text.partition(":")
     large, _, scale = rest.partition(":")
     if not small or not large or not (scale or "1").isdecimal():
-        raise typer.BadParameter(f"{text!r} is not SMALL:LARGE:SCALE, e.g. low:high:4", param_hint="--pair")
+        raise typer.BadParameter(
+            f"{text!r} is not SMALL:LARGE:SCALE, e.g. low:high:4 or noisy:clean", param_hint="--pair"
+        )
     return Pair(small, large, int(scale or 1))

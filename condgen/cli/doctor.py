@@ -57,7 +57,7 @@ def doctor() -> None:
         metadata.distribution("condgen")
     except metadata.PackageNotFoundError:
         raise UserError("condgen is on the path but not installed; run `pip install .` in its checkout") from None
-    findings = [*_required(), *_compiled(), *_hardware(), *_disk(), *_optional(), *_shipped()]
+    findings = [*_required(), *_compiled(), *_audio(), *_hardware(), *_disk(), *_optional(), *_shipped()]
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         colour = {State.FINE: "green", State.OPTIONAL: "yellow", State.BROKEN: "bold red"}[finding.state]
@@ -91,6 +91,20 @@ def _compiled() -> Iterator[Finding]:
         except Exception as problem:  # mismatched builds fail with ImportError, OSError, RuntimeError, ...
             reason = (str(problem).splitlines() or [type(problem).__name__])[0]
             yield Finding(f"import {name}", reason, State.BROKEN)
+
+
+def _audio() -> Iterator[Finding]:
+    """Where soundfile has no wheel, it takes the system's libsndfile, which may be missing or lack formats."""
+    try:
+        import soundfile
+    except Exception as problem:  # OSError without the library, ImportError without the package
+        yield Finding("libsndfile", f"{problem}", State.BROKEN)
+        return
+    version = soundfile.__libsndfile_version__
+    if {"FLAC", "OGG", "MP3"} <= soundfile.available_formats().keys():
+        yield Finding("libsndfile", f"{version}, with flac, ogg, opus and mp3")
+    else:
+        yield Finding("libsndfile", f"{version}, without mp3; 1.1 or later has it", State.OPTIONAL)
 
 
 def _hardware() -> Iterator[Finding]:

@@ -6,29 +6,27 @@ import contextlib
 import hashlib
 import os
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-from condgen.data import manifest as manifests
+from condgen.data.findings import WHOLE_FILE, File, Finding, print_findings, write_clean
 from condgen.data.manifest import Manifest, Row, Split
-from condgen.data.media import SUFFIXES, Look, Media, Problem, look_at
+from condgen.data.media import SUFFIXES, Media, Problem, look_at
 from condgen.errors import UserError
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-WHOLE_FILE = 0  # line of a finding about no row in particular
-SHOWN = 100  # rows of the table
-FILE_WIDTH = 160  # columns of a table that goes into a file
+Job, Result = TypeVar("Job"), TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two fields that show the same thing: `large` has `scale` times the width and height of `small`."""
+    """Two fields that hold the same thing: `large` has `scale` times the width and height of `small`.
+
+    Recordings are of equal length and aligned to the sample; their scale is 1.
+    """
 
     small: str
     large: str
@@ -40,32 +38,12 @@ class Demands:
     """What a task asks of its files."""
 
     fields: Mapping[str, Media]  # which fields name files, and of what kind
-    minimum_sizes: Mapping[Split, int] = field(default_factory=dict)  # pixels a side (of the large one, in a pair)
+    minimum_sizes: Mapping[Split, int] = field(default_factory=dict)  # samples; pixels a side (of a pair's large one)
+    sample_rate: int = 0  # Hz, of audio; 0: any
+    channels: int = 0  # of audio; 0: any
     pairs: Sequence[Pair] = ()
+    apart: Sequence[str] = ()  # fields, such as the speaker, of which no value may be in train and in another split
     splits: Sequence[Split] = ()  # that must have rows
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One problem of one row."""
-
-    line: int  # of the manifest, from 1; WHOLE_FILE: no row in particular
-    file: str
-    problem: str
-    fix: str
-    is_error: bool = True
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file that a row names, looked at."""
-
-    row: Row
-    field: str
-    look: Look
-
-    def finding(self, problem: Problem) -> Finding:
-        return Finding(self.row.line, str(self.row.fields[self.field]), problem.text, problem.fix, problem.is_error)
 
 
 def check(manifest: Manifest, demands: Demands) -> list[Finding]:
@@ -77,8 +55,11 @@ def check(manifest: Manifest, demands: Demands) -> list[Finding]:
         findings.extend(file.finding(problem) for problem in file.look.problems)
         findings.extend(_checksum_findings(file, len(demands.fields)))
         findings.extend(_size_findings(file, demands))
+        findings.extend(_form_findings(file, demands))
     findings.extend(_pair_findings(files, demands.pairs))
+    findings.extend(_leaks(files))
     findings.extend(_duplicates(files))
+    findings.extend(finding for name in demands.apart for finding in _not_apart(manifest.all_rows, name))
     present = {str(row.fields.get("split")) for row in manifest.all_rows}
     for split in demands.splits:
         if split not in present:
@@ -115,12 +96,12 @@ def require_good(manifest: Manifest, demands: Demands) -> None:
         stamp.write_text(state, encoding="utf-8")
 
 
-def guess_fields(manifest: Manifest) -> dict[str, Media]:
+def guess_fields(manifest: Manifest, wanted: Iterable[str] = ()) -> dict[str, Media]:
     """The fields whose texts end like names of files, for a check without a task; those of which no file exists only if
-    there are no others (the name of an original, say).
+    there are no others (the name of an original, say), or if they are wanted.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, or a wanted field names no file.
     """
     named = [
         (name, kind, manifest.path.parent / value)
@@ -129,53 +110,16 @@ def guess_fields(manifest: Manifest) -> dict[str, Media]:
         for kind, suffixes in SUFFIXES.items()
         if isinstance(value, str) and "\0" not in value and Path(value).suffix.lower() in suffixes
     ]
+    every = {name: kind for name, kind, _ in named}
     there = {name: kind for name, kind, file in named if os.path.exists(file)}
-    fields = there or {name: kind for name, kind, _ in named}
-    if not fields:
+    if not every:
         raise UserError(
             f"{manifest.path}: no row names a file; a row looks like {{'split': 'train', 'image': 'a.png'}}"
         )
-    return fields
-
-
-def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> int:
-    """Write the rows without errors to `path`, in the same folder because paths are relative to it; how many.
-
-    Raises:
-        UserError: another folder, or no row is left.
-    """
-    if path.suffix != ".jsonl" or path.resolve() == manifest.path.resolve():
-        raise UserError(f"{path}: the clean manifest needs a name of its own that ends in .jsonl")
-    if path.resolve().parent != manifest.path.resolve().parent:
-        raise UserError(
-            f"{path} must lie in the folder of {manifest.path}: the paths in it are relative to that folder"
-        )
-    bad = {finding.line for finding in findings if finding.is_error}
-    good = [row.fields for row in manifest.all_rows if row.line not in bad]
-    if not good:
-        raise UserError(f"{path} is not written: every row of {manifest.path} has an error")
-    manifests.write(path, good)
-    return len(good)
-
-
-def print_findings(findings: Sequence[Finding], console: Console) -> None:
-    """A table of what is wrong and how to mend it."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("", "line", "file", "problem", "fix"):
-        table.add_column(heading, overflow="fold")
-    for finding in findings[:SHOWN]:
-        mark = Text("error", "red") if finding.is_error else Text("note", "yellow")
-        line = str(finding.line) if finding.line != WHOLE_FILE else ""
-        table.add_row(mark, line, *map(Text, (finding.file, finding.problem, finding.fix)))
-    console.print(table)
-    if len(findings) > SHOWN:
-        console.print(f"... and {len(findings) - SHOWN} more")
+    for name in wanted:
+        if name not in every:
+            raise UserError(f"{manifest.path}: no row has a file in {name!r}; files are in {', '.join(every)}")
+    return (there or every) | {name: every[name] for name in wanted}
 
 
 def _row_findings(row: Row, fields: Iterable[str]) -> Iterator[Finding]:
@@ -194,19 +138,23 @@ def _row_findings(row: Row, fields: Iterable[str]) -> Iterator[Finding]:
             yield Finding(row.line, str(row[name]), text, fix or "name a file beside the manifest")
 
 
-def _looked_at(rows: Sequence[Row], fields: Mapping[str, Media]) -> list[_File]:
+def _looked_at(rows: Sequence[Row], fields: Mapping[str, Media]) -> list[File]:
+    wanted = [(row, name, kind) for row in rows for name, kind in fields.items()]
+    looks = _in_parallel(lambda one: look_at(one[0].path(one[1]), one[2]), wanted, "checking files")
+    return [File(row, name, look) for (row, name, _), look in zip(wanted, looks, strict=True)]
+
+
+def _in_parallel(work: Callable[[Job], Result], jobs: Sequence[Job], text: str) -> list[Result]:
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    wanted = [(row, name, kind) for row in rows for name, kind in fields.items()]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside the interpreter lock
-        looks = pool.map(lambda one: look_at(one[0].path(one[1]), one[2]), wanted)
-        shown = track(looks, "checking files", len(wanted), console=console, disable=not console.is_terminal)
-        return [_File(row, name, look) for (row, name, _), look in zip(wanted, shown, strict=True)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # files are decoded outside the interpreter lock
+        results = pool.map(work, jobs)
+        return list(track(results, text, len(jobs), console=console, disable=not console.is_terminal))
 
 
-def _checksum_findings(file: _File, file_fields: int) -> Iterator[Finding]:
+def _checksum_findings(file: File, file_fields: int) -> Iterator[Finding]:
     stated = file.row.fields.get(f"{file.field}_sha256", file.row.fields.get("sha256") if file_fields == 1 else None)
     if stated and file.look.sha256 and str(stated).lower() != file.look.sha256:
         yield file.finding(
@@ -214,57 +162,110 @@ def _checksum_findings(file: _File, file_fields: int) -> Iterator[Finding]:
         )
 
 
-def _size_findings(file: _File, demands: Demands) -> Iterator[Finding]:
+def _size_findings(file: File, demands: Demands) -> Iterator[Finding]:
     shrink = next((pair.scale for pair in demands.pairs if pair.small == file.field), 1)
     least = -(-demands.minimum_sizes.get(file.row.split, 1) // shrink)
-    if file.look.size and min(file.look.size) < least:
-        size = "x".join(map(str, file.look.size))
+    look = file.look
+    if not look.size or min(look.size) >= least:
+        return
+    if look.sample_rate:
+        text = f"{look.size[0] / look.sample_rate:.3f} s, shorter than {least / look.sample_rate:.3f} s"
+        yield file.finding(Problem(text, "take the row out"))
+    else:
         fix = "take the row out, or lower the crop" if file.row.split == Split.TRAIN else "take the row out"
-        yield file.finding(Problem(f"{size}, smaller than {least}", fix))
+        yield file.finding(Problem(f"{_by(file)}, smaller than {least}", fix))
 
 
-def _pair_findings(files: Iterable[_File], pairs: Sequence[Pair]) -> Iterator[Finding]:
+def _form_findings(file: File, demands: Demands) -> Iterator[Finding]:
+    rate, channels = file.look.sample_rate, file.look.channels
+    if rate and demands.sample_rate not in (0, rate):
+        text = f"{rate} Hz, the model's rate is {demands.sample_rate}"
+        yield file.finding(Problem(text, "prepare the data anew, which resamples"))
+    if channels and demands.channels not in (0, channels):
+        text = f"{channels} channels, the model takes {demands.channels}"
+        yield file.finding(Problem(text, "prepare the data anew, which mixes them"))
+
+
+def _pair_findings(files: Iterable[File], pairs: Sequence[Pair]) -> Iterator[Finding]:
     by_row = defaultdict(dict)
     for file in files:
         by_row[file.row.line][file.field] = file
-    for parts in by_row.values():
-        for pair in pairs:
-            if not {pair.small, pair.large} <= parts.keys():
-                continue  # a missing field has been found by then
-            small, large = parts[pair.small], parts[pair.large]
-            if _stem(small) != _stem(large):
-                text = f"{pair.small} is {small.row.fields[pair.small]}: another name"
-                yield large.finding(Problem(text, "make sure that both show the same", is_error=False))
-            wanted = tuple(side * pair.scale for side in small.look.size)
-            if small.look.size and large.look.size and wanted != large.look.size:
-                text = f"{_by(large)} is not {pair.scale} times {_by(small)} of {pair.small}"
-                yield large.finding(Problem(text, "make the pair anew from the larger picture"))
+    jobs = [
+        (parts[pair.small], parts[pair.large], pair.scale)
+        for parts in by_row.values()
+        for pair in pairs
+        if {pair.small, pair.large} <= parts.keys()  # a missing field has been found by then
+    ]
+    problems = _in_parallel(lambda job: list(_pair_problems(*job)), jobs, "comparing pairs")
+    for (_, large, _), found in zip(jobs, problems, strict=True):
+        yield from map(large.finding, found)
 
 
-def _by(file: _File) -> str:
+def _pair_problems(small: File, large: File, scale: int) -> Iterator[Problem]:
+    """About the large one."""
+    short, long = sorted((_stem(small), _stem(large)), key=len)
+    if not re.match(rf"{re.escape(short)}([-_.]|$)", long):  # p232_001 and p232_001_babble are of one name
+        text = f"{small.field} is {small.row.fields[small.field]}: another name"
+        yield Problem(text, "make sure that both hold the same", is_error=False)
+    if not small.look.size or not large.look.size:
+        return
+    if small.look.sample_rate and large.look.sample_rate:
+        from condgen.data.check_audio import compare
+
+        yield from compare(small, large)
+    elif tuple(side * scale for side in small.look.size) != large.look.size:
+        text = f"{_by(large)} is not {scale} times {_by(small)} of {small.field}"
+        yield Problem(text, "make the pair anew from the larger picture")
+
+
+def _by(file: File) -> str:
     return "x".join(map(str, file.look.size))
 
 
-def _stem(file: _File) -> str:
+def _stem(file: File) -> str:
     """Name without what tells the sides of a pair apart: 0001x4, img_001_SRF_4_LR, baby_HR."""
     stem = Path(file.row.fields[file.field]).stem
     return re.sub(rf"([-_.]?(x\d+|lr|hr|{re.escape(file.field)}))+$", "", stem, flags=re.IGNORECASE)
 
 
-def _duplicates(files: Iterable[_File]) -> Iterator[Finding]:
-    """The same picture twice: in two splits an error of the row that is nearer to training, else a note."""
+def _leaks(files: Iterable[File]) -> Iterator[Finding]:
+    """The same contents in two splits: an error of the row that is nearer to training."""
     order = [Split.TEST, Split.VALIDATION, Split.TRAIN]
-    first: dict[tuple[str, str], _File] = {}
+    first: dict[tuple[str, str], File] = {}
     for file in sorted(files, key=lambda file: order.index(file.row.split)):
         if not file.look.contents:
             continue
         known = first.setdefault((file.field, file.look.contents), file)
-        if known is file:
+        if known.row.split != file.row.split:
+            yield file.finding(Problem(_same(known), f"take it out of {file.row.split}: results would flatter"))
+
+
+def _duplicates(files: Iterable[File]) -> Iterator[Finding]:
+    """Rows of one split all of whose files are equal; one file may well serve several: clean speech, noisy versions."""
+    rows: dict[int, list[File]] = defaultdict(list)
+    for file in files:
+        rows[file.row.line].append(file)
+    first: dict[tuple[str, ...], File] = {}
+    for parts in rows.values():
+        if not all(file.look.contents for file in parts):
             continue
-        leaks = known.row.split != file.row.split
-        text = f"same as {known.row.fields[known.field]} (line {known.row.line}, {known.row.split})"
-        fix = f"take it out of {file.row.split}: results would flatter" if leaks else "harmless, but it counts twice"
-        yield file.finding(Problem(text, fix, is_error=leaks))
+        known = first.setdefault((parts[0].row.split, *(file.look.contents for file in parts)), parts[0])
+        if known is not parts[0]:
+            yield parts[0].finding(Problem(_same(known), "harmless, but it counts twice", is_error=False))
+
+
+def _same(known: File) -> str:
+    return f"same as {known.row.fields[known.field]} (line {known.row.line}, {known.row.split})"
+
+
+def _not_apart(rows: Iterable[Row], name: str) -> Iterator[Finding]:
+    stated = [row for row in rows if name in row.fields and row.fields.get("split") in list(Split)]
+    elsewhere = {str(row[name]): row for row in stated if row.split != Split.TRAIN}
+    for row in stated:
+        other = elsewhere.get(str(row[name]))
+        if other is not None and row.split == Split.TRAIN:
+            text = f"{name} {row[name]!r} is also in {other.split} (line {other.line})"
+            yield Finding(row.line, "", text, f"keep each {name} in one split: results would flatter")
 
 
 def _state(manifest: Manifest, demands: Demands) -> str:
@@ -278,10 +279,3 @@ def _state(manifest: Manifest, demands: Demands) -> str:
             except (OSError, UserError):
                 known.update(b"missing ")
     return known.hexdigest()
-
-
-def summary(manifest: Manifest, findings: Sequence[Finding]) -> str:
-    """One line: rows, errors, notes."""
-    counts = Counter(finding.is_error for finding in findings)
-    rows = len(manifest.all_rows)
-    return f"{manifest.path}: {rows} rows, {counts[True]} errors, {counts[False]} notes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 class Media(StrEnum):
     IMAGE = "image"
+    AUDIO = "audio"
 
 
-SUFFIXES = {Media.IMAGE: frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif"})}
+SUFFIXES = {
+    Media.IMAGE: frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif"}),
+    Media.AUDIO: frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}),
+}
 """How names of files of a kind end, in lower case."""
 
 
@@ -40,40 +44,60 @@ class Look:
     problems: tuple[Problem, ...] = ()
     sha256: str = ""  # of the file
     contents: str = ""  # hash of what was decoded: as training sees it: the same for a lossless copy
-    size: tuple[int, ...] = field(default=())  # width and height in pixels, as displayed (EXIF)
+    size: tuple[int, ...] = field(default=())  # width and height in pixels, as displayed (EXIF); samples of a channel
+    sample_rate: int = 0  # Hz, of audio
+    channels: int = 0  # of audio
 
 
 def look_at(path: Path, kind: Media) -> Look:
     """Read and decode the whole file. Never raises for a bad file: that is what `problems` are for."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return Look((Problem("missing", "put the file there, or take the row out"),))
     except OSError as problem:
         return Look((Problem(f"cannot be read: {problem.strerror}", "check its permissions and the disk"),))
-    if not content:
+    if not size:
         return Look((Problem("empty, 0 bytes", "copy the file again, or take the row out"),))
-    return _LOOKS[kind](path, content)
+    try:
+        return _LOOKS[kind](path, sha256)
+    except UserError as problem:
+        text, _, fix = str(problem).removeprefix(f"{path}: ").partition("; ")
+        return Look((Problem(text, fix or "take the row out"),), sha256)
 
 
-def _look_at_image(path: Path, content: bytes) -> Look:
+def _look_at_image(path: Path, sha256: str) -> Look:
     """Through the reader that training uses: what passes here is read there."""
     import numpy as np
     from PIL import Image
 
     from condgen.data.image import read_rgb
 
-    sha256 = hashlib.sha256(content).hexdigest()
     try:
         pixels = np.ascontiguousarray(read_rgb(path))
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(path) as image:
             problems = tuple(_image_notes(image))
-    except (UserError, Image.DecompressionBombError) as problem:
-        text, _, fix = str(problem).removeprefix(f"{path}: ").partition("; ")
-        return Look((Problem(text, fix or "take the row out"),), sha256)
+    except Image.DecompressionBombError as problem:
+        raise UserError(str(problem)) from None
     height, width = pixels.shape[:2]
     contents = hashlib.sha256(f"{width}x{height} ".encode() + pixels.tobytes()).hexdigest()
     return Look(problems, sha256, contents, (width, height))
+
+
+def _look_at_audio(path: Path, sha256: str) -> Look:
+    """Likewise, and block after block: recordings can be longer than memory."""
+    from condgen.data.audio import Reader
+    from condgen.data.check_audio import Listener
+
+    with Reader(path) as reader:
+        form = reader.form
+        listener = Listener(form)
+        for block in reader.blocks():
+            listener.hear(block)
+    problems = tuple(listener.problems())
+    return Look(problems, sha256, listener.contents, (listener.frames,), form.sample_rate, form.channels)
 
 
 def _image_notes(image: Image.Image) -> Iterator[Problem]:
@@ -84,4 +108,4 @@ def _image_notes(image: Image.Image) -> Iterator[Problem]:
         yield Problem("partly transparent", "transparency is dropped; paint the background first", is_error=False)
 
 
-_LOOKS: dict[Media, Callable[[Path, bytes], Look]] = {Media.IMAGE: _look_at_image}
+_LOOKS: dict[Media, Callable[[Path, str], Look]] = {Media.IMAGE: _look_at_image, Media.AUDIO: _look_at_audio}

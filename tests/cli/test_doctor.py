@@ -46,6 +46,7 @@ def test_a_sound_installation(run):
     assert "auto: " in line_of(out, "precision")
     assert f"torch uses {torch.get_num_threads()}" in line_of(out, "cpu")
     assert "GiB" in line_of(out, "free disk")
+    assert "flac, ogg, opus and mp3" in line_of(out, "libsndfile")
     assert "tensors in 1 files" in line_of(out, "model tiny-x4")
 
 
@@ -78,6 +79,17 @@ def test_a_library_that_cannot_be_imported_is_broken(run, monkeypatch):
     code, out = run()
     assert code == 1
     assert line_of(out, "import torchaudio").startswith("BROKEN")
+
+
+def test_audio_without_its_library_is_broken_and_without_mp3_is_not(run, monkeypatch):
+    monkeypatch.setattr("soundfile.available_formats", lambda: {"WAV": "", "FLAC": "", "OGG": ""})
+    code, out = run()
+    assert code == 0
+    assert "without mp3" in line_of(out, "libsndfile")
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    code, out = run()
+    assert code == 1
+    assert line_of(out, "libsndfile").startswith("BROKEN")
 
 
 def test_a_damaged_model_is_broken(run, tmp_path):

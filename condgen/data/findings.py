@@ -1,0 +1,95 @@
+"""What a data check has found, and what can be done with it: a table, a line, a manifest of the rows that are left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condgen.data import manifest as manifests
+from condgen.data.manifest import Manifest, Row
+from condgen.data.media import Look, Problem
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WHOLE_FILE = 0  # line of a finding about no row in particular
+SHOWN = 100  # rows of the table
+FILE_WIDTH = 160  # columns of a table that goes into a file
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem of one row."""
+
+    line: int  # of the manifest, from 1; WHOLE_FILE: no row in particular
+    file: str
+    problem: str
+    fix: str
+    is_error: bool = True
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a row names, looked at."""
+
+    row: Row
+    field: str
+    look: Look
+
+    @property
+    def path(self) -> Path:
+        return self.row.path(self.field)
+
+    def finding(self, problem: Problem) -> Finding:
+        return Finding(self.row.line, str(self.row.fields[self.field]), problem.text, problem.fix, problem.is_error)
+
+
+def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> int:
+    """Write the rows without errors to `path`, in the same folder because paths are relative to it; how many.
+
+    Raises:
+        UserError: another folder, or no row is left.
+    """
+    if path.suffix != ".jsonl" or path.resolve() == manifest.path.resolve():
+        raise UserError(f"{path}: the clean manifest needs a name of its own that ends in .jsonl")
+    if path.resolve().parent != manifest.path.resolve().parent:
+        raise UserError(
+            f"{path} must lie in the folder of {manifest.path}: the paths in it are relative to that folder"
+        )
+    bad = {finding.line for finding in findings if finding.is_error}
+    good = [row.fields for row in manifest.all_rows if row.line not in bad]
+    if not good:
+        raise UserError(f"{path} is not written: every row of {manifest.path} has an error")
+    manifests.write(path, good)
+    return len(good)
+
+
+def print_findings(findings: Sequence[Finding], console: Console) -> None:
+    """A table of what is wrong and how to mend it."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("", "line", "file", "problem", "fix"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings[:SHOWN]:
+        mark = Text("error", "red") if finding.is_error else Text("note", "yellow")
+        line = str(finding.line) if finding.line != WHOLE_FILE else ""
+        table.add_row(mark, line, *map(Text, (finding.file, finding.problem, finding.fix)))
+    console.print(table)
+    if len(findings) > SHOWN:
+        console.print(f"... and {len(findings) - SHOWN} more")
+
+
+def summary(manifest: Manifest, findings: Sequence[Finding]) -> str:
+    """One line: rows, errors, notes."""
+    counts = Counter(finding.is_error for finding in findings)
+    rows = len(manifest.all_rows)
+    return f"{manifest.path}: {rows} rows, {counts[True]} errors, {counts[False]} notes"
