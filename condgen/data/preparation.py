@@ -8,7 +8,7 @@ import random
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -65,11 +65,13 @@ class Prepared:
 
     manifest: Path
     rows: Mapping[Split, int]
-    left_out: tuple[str, ...]  # one line each: which photo, and why
+    left_out: tuple[str, ...]  # one line each: which file, and why
+    what: str = "pictures"  # a row each
+    sources: str = "photos"
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {split}" for split, count in self.rows.items())
-        return f"{self.manifest}: {counts} pictures, {len(self.left_out)} photos left out"
+        return f"{self.manifest}: {counts} {self.what}, {len(self.left_out)} {self.sources} left out"
 
 
 def find_photos(folders: Sequence[Path], *, output: Path | None = None) -> list[Photo]:
@@ -88,7 +90,7 @@ def find_photos(folders: Sequence[Path], *, output: Path | None = None) -> list[
             raise UserError(f"{folder} has no photos ({', '.join(sorted(SUFFIXES[Media.IMAGE]))})")
         for path in found:
             inside = PurePosixPath(folder.resolve().name, path.relative_to(folder).with_suffix("").as_posix())
-            photos.append(Photo(path, _unique(str(inside), names)))
+            photos.append(Photo(path, unique_name(str(inside), names)))
     return photos
 
 
@@ -149,7 +151,12 @@ def prepare(
     Raises:
         UserError: a split that had photos has none left, or `output` cannot be written.
     """
-    wanted = [(split, photo) for split in sorted(photos, key=_last_if_train) for photo in photos[split]]
+    names: set[str] = set()  # folders of two splits may have one name
+    wanted = [
+        (split, replace(photo, name=unique_name(photo.name, names)))
+        for split in sorted(photos, key=_last_if_train)
+        for photo in photos[split]
+    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         good, left_out = _sift(wanted, pool, minimum_size)
         for split in photos:
@@ -157,7 +164,7 @@ def prepare(
                 raise UserError(f"no photo is left for {split}; {photos[split][0].path} and all others were left out")
         try:
             pictures = pool.map(lambda one: _make(one[1], output, cut if one[0] == Split.TRAIN else None), good)
-            made = list(zip(good, _shown(pictures, len(good)), strict=True))
+            made = list(zip(good, with_progress(pictures, "writing pictures", len(good)), strict=True))
         except OSError as problem:
             raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
     rows = {
@@ -187,13 +194,13 @@ def _sift(
     return good, tuple(left_out)
 
 
-def _shown(pictures: Iterable, count: int) -> Iterable:
-    """With a progress bar where somebody looks: cutting a large set takes minutes."""
+def with_progress(things: Iterable, label: str, count: int) -> Iterable:
+    """With a progress bar where somebody looks: a large set takes minutes."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(pictures, "writing pictures", count, console=console, disable=not console.is_terminal)
+    return track(things, label, count, console=console, disable=not console.is_terminal)
 
 
 def _is_photo(path: Path, folder: Path, output: Path | None) -> bool:
@@ -203,7 +210,7 @@ def _is_photo(path: Path, folder: Path, output: Path | None) -> bool:
     return path.is_file() and (output is None or (output / IMAGES).resolve() not in path.resolve().parents)
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def unique_name(name: str, taken: set[str]) -> str:
     """The name, or name-2, name-3, ... where it is taken: a.jpg beside a.png, or two folders of one name."""
     candidates = (name if number == 1 else f"{name}-{number}" for number in range(1, len(taken) + 2))
     free = next(candidate for candidate in candidates if candidate not in taken)

@@ -111,6 +111,16 @@ def test_prepared_data_passes_the_check_and_sub_images_are_the_photos_pixels(tmp
         assert part.size == (40, 48)
 
 
+def test_folders_of_one_name_in_two_splits_do_not_overwrite_each_other(tmp_path):
+    photo(tmp_path / "a/HR/1.png", size=(50, 40), seed=1)
+    photo(tmp_path / "b/HR/1.png", size=(50, 40), seed=2)
+    splits = {Split.TRAIN: find_photos([tmp_path / "a/HR"]), Split.VALIDATION: find_photos([tmp_path / "b/HR"])}
+    manifest = Manifest.read(prepare(splits, tmp_path / "out").manifest)
+    for split, folder in ((Split.TRAIN, "a"), (Split.VALIDATION, "b")):
+        (row,) = manifest.rows(split)
+        assert row.path("image").read_bytes() == (tmp_path / folder / "HR/1.png").read_bytes()
+
+
 def test_unusable_photos_are_left_out_with_the_reason(tmp_path):
     original = photo(tmp_path / "in/a.png", seed=1)
     for name in ("in/copy.png", "v/leak.png"):
