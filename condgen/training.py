@@ -72,7 +72,7 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     trainer.feed(dataset)
 
     def report(evaluated: Task):
-        return evaluation(evaluated, folder / "samples" / f"iteration-{trainer.iteration:08d}.png")
+        return evaluation(evaluated, folder / "samples", f"iteration-{trainer.iteration:08d}")
 
     fit(trainer, report, lambda evaluated: save_model(evaluated, config, folder / "model"))
     return folder / "model"

@@ -70,11 +70,19 @@ class ReferenceBatch(nn.Module):
             torch.distributed.broadcast(self.samples, src=0)
         self.kept = True
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """(B, C, *spatial) -> (N + B, C, *spatial), the reference first."""
+    def keep_first(self, samples: Tensor) -> None:
+        """`keep`, unless there is a reference already: of an earlier call, or loaded from a checkpoint."""
+        if not self._is_kept():
+            self.keep(samples)
+
+    def _is_kept(self) -> bool:
         if not self.kept:  # perhaps copied or loaded since: look once
             self.kept = bool(self.samples.any())
-        if not self.kept:
+        return self.kept
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """(B, C, *spatial) -> (N + B, C, *spatial), the reference first."""
+        if not self._is_kept():
             raise RuntimeError("the reference batch is empty: call keep() with real samples before the first forward")
         return torch.cat([self.samples.to(samples.dtype), samples])
 

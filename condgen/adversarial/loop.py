@@ -91,6 +91,7 @@ def _report(trainer: Trainer, report: Callable, save_model: Callable, log: RunLo
         save_model(task)
     log.scalars(trainer.iteration, {f"validation/{name}": value for name, value in found.measures.items()})
     log.pictures(trainer.iteration, found.pictures)
+    log.sounds(trainer.iteration, found.sounds)
     measures = "  ".join(f"{name} {value:.4f}" for name, value in found.measures.items())
     progress.note(f"iteration {trainer.iteration}: validation {measures}")
 

@@ -104,11 +104,20 @@ class Task(nn.Module):
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A recording to listen to."""
+
+    waveform: Tensor  # (T,) in [-1, 1]
+    sample_rate: int  # Hz
+
+
+@dataclass(frozen=True)
 class Report:
-    """What a look at the validation split gives: measures, and pictures as uint8 tensors (3, H, W)."""
+    """What a look at the validation split gives: measures, pictures as uint8 tensors (3, H, W), and sounds."""
 
     measures: Mapping[str, float] = field(default_factory=dict)
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    sounds: Mapping[str, Sound] = field(default_factory=dict)
 
 
 @contextmanager

@@ -11,11 +11,14 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +59,34 @@ def run(
         UserError: nothing can be done at all, e.g. the output cannot be what it is said to be.
         typer.Exit: with code 1, when some file failed; each has had its line on stderr by then.
     """
-    if STANDARD in (*inputs, output):
-        return _run_standard(inputs, output, prepare, endings)
+    with _tidy_when_stopped():
+        if STANDARD in (*inputs, output):
+            _run_standard(inputs, output, prepare, endings)
+        else:
+            _run_files(inputs, output, prepare, endings, skip_existing=skip_existing)
+
+
+@contextmanager
+def _tidy_when_stopped() -> Iterator[None]:
+    """Inside, `kill` and a closed terminal end the process like an exception: temporary files are removed."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # Python allows handlers there alone
+    before = {number: signal.signal(number, stop) for number in numbers if signal.getsignal(number) is signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run_files(
+    inputs: Sequence[str], output: str, prepare: Callable[[], Process], endings: Endings, *, skip_existing: bool
+) -> None:
     problems: list[str] = []
     found = list(_find(inputs, endings.readable, Path(output), problems))
     as_file = _names_file(inputs, output, endings)

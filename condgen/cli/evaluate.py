@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,8 +48,14 @@ def evaluate(
     for line in missing:
         print(line, file=sys.stderr)
     if output is not None:
-        found = {"model": model, "data": str(data), "split": split, "table": table}
+        plain = {label: {name: _plain(value) for name, value in values.items()} for label, values in table.items()}
+        found = {"model": model, "data": str(data), "split": split, "table": plain}
         write_atomically(output, json.dumps(found, indent=2).encode())
+
+
+def _plain(value: float) -> float | None:
+    """JSON knows neither infinity nor what is not a number."""
+    return value if math.isfinite(value) else None
 
 
 def _print(table: dict[str, dict[str, float]]) -> None:

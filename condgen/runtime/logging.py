@@ -14,6 +14,8 @@ from condgen.data.files import write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from condgen.adversarial.task import Sound
+
 
 class RunLog:
     """Scalars, pictures and events of one run. A resumed run appends; lines after the resumed iteration are cut off."""
@@ -37,6 +39,14 @@ class RunLog:
         """uint8 tensors (3, H, W)."""
         if self._board is not None:
             self._guard(lambda: [self._board.add_image(name, value, iteration) for name, value in pictures.items()])
+
+    def sounds(self, iteration: int, sounds: Mapping[str, Sound]) -> None:
+        def add() -> None:
+            for name, sound in sounds.items():
+                self._board.add_audio(name, sound.waveform[None], iteration, sample_rate=sound.sample_rate)
+
+        if self._board is not None:
+            self._guard(add)
 
     def close(self) -> None:
         if self._board is not None:

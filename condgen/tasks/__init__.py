@@ -4,7 +4,8 @@ A task folder holds, under these names:
     task.py      TASK, the `Task` class; its attribute `Config` is the typed config of networks and losses
     data.py      DataConfig, with a `manifest`; open_split: its rows -> batch items; require_good: the check before that
     pipeline.py  Pipeline: files in, files out, from a model folder; never imports the trainer
-    evaluation.py  Evaluation(config): measures and pictures during training; evaluate: what `condgen evaluate` prints
+    evaluation.py  Evaluation(config)(task, folder, name): a look during training, with files `folder/name*`;
+                   evaluate: the table that `condgen evaluate` prints
     example.py   tiny configs and batches that every contract test runs
     verb.py      the task's command; foreign.py: import of other code bases' checkpoints (both optional)
 """

@@ -67,13 +67,14 @@ class Evaluation:
         rows = Manifest.read(config.data.manifest).rows("validation")
         self.rows = rows[: config.data.validation_photos]
 
-    def __call__(self, task: SRGAN, picture: Path) -> Report:
+    def __call__(self, task: SRGAN, folder: Path, name: str) -> Report:
+        """Measures, and a picture `folder/name.png`."""
         trainer = self.config.trainer
         upscale = Pipeline(task.generator, task.config, device=trainer.device, precision=trainer.precision)
         table = measure(upscale, self.rows, self.scale)
         shown = self.picture(upscale)
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(shown).save(picture)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shown).save(folder / f"{name}.png")
         return Report(_means(table), {"bicubic, made, true": torch.from_numpy(shown).permute(2, 0, 1)})
 
     def picture(self, upscale: Pipeline) -> np.ndarray:

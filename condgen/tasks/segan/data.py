@@ -1,0 +1,178 @@
+"""Pairs of noisy and clean recordings to windows of pre-emphasised speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import get_worker_info
+
+from condgen.data import audio, check, loading
+from condgen.data.check import Demands, Pair
+from condgen.data.loading import Draw
+from condgen.data.manifest import Manifest, Row, Split
+from condgen.data.media import Media
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+
+LOUDER, QUIETER = 3.0, -25.0  # dB, the range of `augment`
+SHORTEST = 0.25  # seconds of a validation recording that the measures can judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Recordings in a manifest: fields `noisy` and `clean`, mono, at the model's sample rate, of equal length."""
+
+    manifest: str = "data/segan/manifest.jsonl"
+    hop: int = 8192  # samples from one training window to the next; the paper's half window
+    augment: bool = False  # not in the paper, for small data: windows start anywhere, levels vary, and half of the
+    # noises come from another recording
+    cache_gigabytes: float = 4.0  # decoded recordings kept in memory
+    validation_recordings: int = 16  # how many of the validation split a report during training looks at
+
+    def __post_init__(self):
+        if self.hop < 1:
+            raise ValueError(f"hop must be 1 sample or more, got {self.hop}")
+        if not 0 <= self.cache_gigabytes < float("inf"):
+            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
+        if self.validation_recordings < 1:
+            raise ValueError(f"validation_recordings must be 1 or more, got {self.validation_recordings}")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(loading.Batch):
+    noisy: Tensor  # (B, 1, window), pre-emphasised
+    clean: Tensor  # (B, 1, window), pre-emphasised
+
+
+def read_pair(row: Row, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy and clean recording of a row, float32 (T,) each, in [-1, 1].
+
+    Raises:
+        UserError: a file is missing or damaged, not mono, of another rate, or the lengths differ.
+    """
+    signals = []
+    for name in ("noisy", "clean"):
+        signal, rate = audio.read(row.path(name))
+        if rate != sample_rate or signal.shape[1] != 1:
+            raise UserError(
+                f"{row.path(name)}: {rate} Hz and {signal.shape[1]} channels, the model takes {sample_rate} Hz mono; "
+                "prepare the data anew with a script of data_prep/, which converts"
+            )
+        signals.append(signal[:, 0])
+    noisy, clean = signals
+    if len(noisy) != len(clean):
+        raise UserError(f"{row.where}: {len(noisy)} noisy and {len(clean)} clean samples; run `condgen data check`")
+    return noisy, clean
+
+
+def emphasise(signal: np.ndarray, factor: float, before: float = 0.0) -> np.ndarray:
+    """y[n] = x[n] - factor x[n - 1] for (T,) float32; `before` is x[-1]."""
+    shifted = np.concatenate([np.float32([before]), signal[:-1]])
+    return signal - np.float32(factor) * shifted
+
+
+class Dataset(TorchDataset):
+    """Windows of the recordings of one split, `hop` samples apart; recordings shorter than a window end in silence."""
+
+    def __init__(self, config: DataConfig, sample_rate: int, window: int, pre_emphasis: float, split: str = "train"):
+        self.config, self.sample_rate, self.window, self.pre_emphasis = config, sample_rate, window, pre_emphasis
+        self.rows = Manifest.read(Path(config.manifest)).rows(split)
+        self.windows = [
+            (index, start)
+            for index, row in enumerate(self.rows)
+            for start in range(0, max(audio.length(row.path("clean")) - window, 0) + 1, config.hop)
+        ]  # as in the paper, what is left over behind the last whole window is not used
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._cached_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        index, start = self.windows[draw.index]
+        if not self.config.augment:
+            noisy, clean = self._window(index, start)
+        else:
+            noisy, clean = self._augmented(index, draw.random())
+        return Batch(noisy=torch.from_numpy(noisy)[None], clean=torch.from_numpy(clean)[None])
+
+    def _augmented(self, index: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The noise of another recording joins half of the windows, as Remix does (Defossez et al., 2020)."""
+        noisy, clean = self._window(index, self._anywhere(index, random))
+        if random.integers(2):
+            other = int(random.integers(len(self.rows)))
+            other_noisy, other_clean = self._window(other, self._anywhere(other, random))
+            noisy = clean + (other_noisy - other_clean)
+        gain = np.float32(10 ** (random.uniform(QUIETER, LOUDER) / 20))
+        return gain * noisy, gain * clean
+
+    def _anywhere(self, index: int, random: np.random.Generator) -> int:
+        return int(random.integers(max(len(self._pair(index)[0]) - self.window, 0) + 1))
+
+    def _window(self, index: int, start: int) -> tuple[np.ndarray, np.ndarray]:
+        noisy, clean = (self._cut(signal, start) for signal in self._pair(index))
+        return noisy, clean
+
+    def _cut(self, signal: np.ndarray, start: int) -> np.ndarray:
+        """A window of the recording filtered as a whole: int16 or float32 (T,) -> float32 (window,)."""
+        part = signal[max(start - 1, 0) : start + self.window].astype(np.float32)
+        if signal.dtype == np.int16:
+            part /= 32768
+        part = emphasise(part, self.pre_emphasis)[min(start, 1) :]
+        return np.pad(part, (0, self.window - len(part)))
+
+    def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if index in self._cache:
+            return self._cache[index]
+        pair = tuple(_compact(signal) for signal in read_pair(self.rows[index], self.sample_rate))
+        size = sum(signal.nbytes for signal in pair)
+        worker = get_worker_info()  # each reading process has a cache of its own
+        share = self.config.cache_gigabytes / (worker.num_workers if worker else 1)
+        if self._cached_bytes + size <= share * 2**30:
+            self._cache[index] = pair
+            self._cached_bytes += size
+        return pair
+
+
+def _compact(signal: np.ndarray) -> np.ndarray:
+    """As int16 where that loses nothing: half the memory."""
+    scaled = signal * 32768
+    whole = scaled.astype(np.int16) if np.abs(signal).max(initial=0) < 1 else signal
+    return whole if np.array_equal(whole, scaled) else signal
+
+
+def demands(config: RunConfig) -> Demands:
+    """What `condgen data check` must find before training."""
+    shortest = int(SHORTEST * config.model.sample_rate)
+    return Demands(
+        fields={"noisy": Media.AUDIO, "clean": Media.AUDIO},
+        pairs=[Pair("noisy", "clean")],
+        sample_rate=config.model.sample_rate,
+        channels=1,
+        minimum_sizes={Split.TRAIN: shortest, Split.VALIDATION: shortest},
+        apart=("speaker",),
+        splits=(Split.TRAIN, Split.VALIDATION),
+    )
+
+
+def require_good(config: RunConfig) -> None:
+    """Check the run's data before its first step.
+
+    Raises:
+        UserError: there are bad rows; a table names them.
+    """
+    check.require_good(Manifest.read(config.data.manifest), demands(config))
+
+
+def open_split(config: RunConfig, split: str) -> Dataset:
+    """The windows of one split, as a run's config asks for them."""
+    model = config.model
+    return Dataset(config.data, model.sample_rate, model.window, model.pre_emphasis, split)

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Speech enhancement, from recordings to a model and its figures. See README.md beside this file.
+#
+#   recipes/segan/run.sh [--stage 1] [--stop-stage 4] [--data CLEAN --noise NOISE]... [--output DIR]
+#                        [--validation CLEAN --validation-noise NOISE]... [--plus | --short | --mini] [key=value ...]
+#
+#   stage 1  prepare data     VoiceBank-DEMAND is fetched, or speech and noise of your own are mixed (--mini: synthetic)
+#   stage 2  train            SEGAN; with --short the generator alone first, then the game
+#   stage 3  evaluate         PESQ, STOI, SI-SDR, segmental SNR, CSIG, CBAK, COVL on the validation recordings
+#   stage 4  samples          enhances the example recording
+#
+#   --data, --noise        folders, files, or patterns in quotes; may be repeated
+#   --plus                 SEGAN+
+#   --short                the compact networks and the schedule of the shipped model (1.5 hours on two cores)
+#   --mini                 synthetic speech and tiny networks: a minute, no network access
+#   key=value              overrides for all trainings, e.g. trainer.batch_size=8
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+python=${PYTHON:-python}
+stage=1 stop_stage=4 data=() mixing=() output="" suffix="" overrides=() second=()
+
+fail() { echo "run.sh: $1" >&2; exit 1; }
+
+while (($#)); do
+  case $1 in
+    --stage) stage=${2:?--stage needs a number}; shift 2 ;;
+    --stop-stage) stop_stage=${2:?--stop-stage needs a number}; shift 2 ;;
+    --data) data+=("${2:?--data needs a folder}"); shift 2 ;;
+    --noise | --validation | --validation-noise) mixing+=("$1" "${2:?$1 needs a folder}"); shift 2 ;;
+    --output) output=${2:?--output needs a folder}; shift 2 ;;
+    --plus) suffix=_plus; shift ;;
+    --short) suffix=_short; shift ;;
+    --mini) suffix=_mini; shift ;;
+    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    optimizers.discriminator.*=*) second+=("$1"); shift ;; # the generator alone has no opponent
+    *=*) overrides+=("$1"); shift ;;
+    *) fail "unknown option $1; see --help" ;;
+  esac
+done
+if ((${#data[@]})); then
+  [[ " ${mixing[*]-} " == *" --noise "* ]] || fail "--data needs --noise beside it"
+  [[ $suffix != _mini ]] || fail "--mini makes its own recordings: leave out --data"
+elif ((${#mixing[@]})); then
+  fail "${mixing[0]} needs --data beside it"
+fi
+output=${output:-runs/segan$suffix}
+manifest=$output/data/manifest.jsonl
+models=(segan)
+[[ $suffix != _short ]] || models=(generator segan)
+
+"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
+
+wanted() { ((stage <= $1 && $1 <= stop_stage)); }
+condgen() { "$python" -m condgen "$@"; }
+
+if wanted 1; then
+  echo "== stage 1: data"
+  if [[ $suffix == _mini ]]; then
+    "$python" "$root/data_prep/synthetic_speech.py" -o "$output/data"
+  elif ((${#data[@]})); then
+    "$python" "$root/data_prep/noisy_speech.py" "${data[@]}" "${mixing[@]}" --versions 4 -o "$output/data"
+  else
+    "$python" "$root/data_prep/voicebank_demand.py" -o "$output/data"
+  fi
+  condgen data check "$manifest" --pair noisy:clean
+fi
+
+if wanted 2; then
+  start=()
+  if [[ $suffix == _short ]]; then
+    echo "== stage 2: training, the generator alone"
+    condgen train "$here/conf/segan_generator_short.yaml" "data.manifest=$manifest" \
+      ${overrides[@]+"${overrides[@]}"} -o "$output/generator" --resume
+    start=("start_from=$output/generator/model")
+  fi
+  echo "== stage 2: training, SEGAN"
+  condgen train "$here/conf/segan$suffix.yaml" "data.manifest=$manifest" ${start[@]+"${start[@]}"} \
+    ${overrides[@]+"${overrides[@]}"} ${second[@]+"${second[@]}"} -o "$output/segan" --resume
+fi
+
+if wanted 3; then
+  for name in "${models[@]}"; do
+    echo "== stage 3: $name on the validation recordings"
+    condgen evaluate "$output/$name/model" --data "$manifest" -o "$output/$name/evaluation.json"
+  done
+fi
+
+if wanted 4; then
+  for name in "${models[@]}"; do
+    echo "== stage 4: $name on the example recording"
+    condgen enhance "$root/recipes/segan/example.flac" -o "$output/samples/$name.flac" --model "$output/$name/model"
+  done
+fi
