@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from condgen.adversarial.task import Sound
 from condgen.runtime.logging import RunLog
 
 
@@ -39,3 +40,16 @@ def test_values_that_are_not_finite_stay_json(tmp_path):
     log.scalars(1, {"loss": math.inf})
     log.close()
     assert json.loads((tmp_path / "log.jsonl").read_text())["loss"] == "inf"
+
+
+def test_pictures_and_sounds_reach_tensorboard(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = RunLog(tmp_path)
+    log.pictures(1, {"noisy, clean": torch.zeros(3, 4, 5, dtype=torch.uint8)})
+    log.sounds(1, {"speech": Sound(torch.linspace(-1, 1, 800), 8000)})
+    log.close()
+    found = EventAccumulator(str(tmp_path / "tensorboard"), {"images": 0, "audio": 0}).Reload()
+    (picture,), (sound,) = found.Images("noisy, clean"), found.Audio("speech")
+    assert (picture.width, picture.height) == (5, 4)
+    assert (sound.sample_rate, sound.length_frames) == (8000, 800)

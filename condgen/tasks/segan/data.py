@@ -22,7 +22,8 @@ from condgen.errors import UserError
 if TYPE_CHECKING:
     from condgen.config import RunConfig
 
-LOUDER, QUIETER = 3.0, -25.0  # dB, the range of `augment`
+QUIETER, LOUDER = -25.0, 3.0  # dB, by how much `augment` changes the level of a window
+FAINTER, STRONGER = -20.0, 5.0  # dB, and that of its noise: nearly clean speech must be seen to be left alone
 SHORTEST = 0.25  # seconds of a validation recording that the measures can judge
 
 
@@ -32,8 +33,8 @@ class DataConfig:
 
     manifest: str = "data/segan/manifest.jsonl"
     hop: int = 8192  # samples from one training window to the next; the paper's half window
-    augment: bool = False  # not in the paper, for small data: windows start anywhere, levels vary, and half of the
-    # noises come from another recording
+    augment: bool = False  # not in the paper, for small data: windows start anywhere, levels of speech and noise vary,
+    # and half of the noises come from another recording
     cache_gigabytes: float = 4.0  # decoded recordings kept in memory
     validation_recordings: int = 16  # how many of the validation split a report during training looks at
 
@@ -107,10 +108,12 @@ class Dataset(TorchDataset):
     def _augmented(self, index: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The noise of another recording joins half of the windows, as Remix does (Defossez et al., 2020)."""
         noisy, clean = self._window(index, self._anywhere(index, random))
+        noise = noisy - clean
         if random.integers(2):
             other = int(random.integers(len(self.rows)))
             other_noisy, other_clean = self._window(other, self._anywhere(other, random))
-            noisy = clean + (other_noisy - other_clean)
+            noise = other_noisy - other_clean
+        noisy = clean + np.float32(10 ** (random.uniform(FAINTER, STRONGER) / 20)) * noise
         gain = np.float32(10 ** (random.uniform(QUIETER, LOUDER) / 20))
         return gain * noisy, gain * clean
 

@@ -24,6 +24,7 @@ from condgen.tasks.segan.networks import (
     Padding,
     SkipMerge,
 )
+from condgen.tasks.segan.snr_loss import snr_loss
 from condgen.tasks.segan.spectral_loss import RESOLUTIONS, spectral_loss
 
 if TYPE_CHECKING:
@@ -92,19 +93,22 @@ class Config:
     adversarial_weight: float = 1.0  # 0 trains the generator alone
     l1_weight: float = 100.0
     spectral_weight: float = 0.0  # not in the paper: see `spectral_loss`
+    snr_weight: float = 0.0  # not in the paper: see `snr_loss`
 
     def __post_init__(self):
         if self.sample_rate < 1000 or self.window < 1:
             raise ValueError(f"sample_rate must be 1000 or more and window positive, got {self.sample_rate}")
         if not 0 <= self.pre_emphasis < 1:
             raise ValueError(f"pre_emphasis must lie in [0, 1), got {self.pre_emphasis}")
-        for name in ("adversarial_weight", "l1_weight", "spectral_weight"):
+        for name in ("adversarial_weight", "l1_weight", "spectral_weight", "snr_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.spectral_weight and self.window <= RESOLUTIONS[-1][0] // 2:
             raise ValueError(f"spectral_weight needs a window above {RESOLUTIONS[-1][0] // 2}, got {self.window}")
-        if not self.l1_weight and not self.spectral_weight:
-            raise ValueError("without l1_weight and spectral_weight nothing ties the output to the clean speech")
+        if not self.l1_weight and not self.spectral_weight and not self.snr_weight:
+            raise ValueError(
+                "without l1_weight, spectral_weight and snr_weight nothing ties the output to the clean speech"
+            )
         if self.objective in (ObjectiveName.ENERGY_BASED, ObjectiveName.BOUNDARY_EQUILIBRIUM):
             raise ValueError(f"objective {self.objective} judges energies of an autoencoder, and this is a classifier")
         for name in SEGAN.players(self):
@@ -170,6 +174,8 @@ class SEGAN(Task):
             losses["l1"] = config.l1_weight * F.l1_loss(fake, batch.clean)
         if config.spectral_weight:
             losses["spectral"] = config.spectral_weight * spectral_loss(fake, batch.clean)
+        if config.snr_weight:
+            losses["snr"] = config.snr_weight * snr_loss(fake, batch.clean)
         if config.adversarial_weight:
             fake_logits, real_logits = self._judge(fake, batch), None
             if self.objective.generator_needs_real:

@@ -15,8 +15,10 @@ from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
 from condgen.errors import UserError
 from condgen.tasks.segan.data import (
+    FAINTER,
     LOUDER,
     QUIETER,
+    STRONGER,
     DataConfig,
     Dataset,
     demands,
@@ -105,13 +107,13 @@ def level(signal: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def test_augmentation_keeps_pairs_and_takes_noise_from_elsewhere(folder, pairs):
-    """Clean speech is a scaled window from anywhere of the drawn recording; the noise is its own or another's."""
+    """Clean speech is a scaled window from anywhere of the drawn recording; so is the noise, its own or another's."""
     data = dataset(folder, augment=True)
     filtered = [[by_hand(signal).astype(np.float64) for signal in pair] for pair in pairs[:2]]
     places = [(index, start) for index, length in enumerate(LENGTHS[:2]) for start in range(length - WINDOW + 1)]
     speech = np.stack([filtered[index][1][start : start + WINDOW] for index, start in places])
     noises = np.stack([np.subtract(*filtered[index])[start : start + WINDOW] for index, start in places])
-    gains, starts, own = [], set(), 0
+    gains, noise_gains, starts, own = [], [], set(), 0
     for seed in range(60):
         item = data[Draw(seed % len(data), (seed, seed))]
         clean, noisy = item.clean[0].double().numpy(), item.noisy[0].double().numpy()
@@ -120,12 +122,16 @@ def test_augmentation_keeps_pairs_and_takes_noise_from_elsewhere(folder, pairs):
         np.testing.assert_allclose(clean, gain * speech[found], atol=1e-6)
         assert places[found][0] == data.windows[seed % len(data)][0]
         heard = int(np.argmax(noises @ (noisy - clean) / np.linalg.norm(noises, axis=1)))
-        np.testing.assert_allclose(noisy - clean, gain * noises[heard], atol=1e-6)
+        noise_gain = level(noisy - clean, noises[heard])
+        np.testing.assert_allclose(noisy - clean, noise_gain * noises[heard], atol=1e-6)
         gains.append(20 * np.log10(gain))
+        noise_gains.append(20 * np.log10(noise_gain / gain))
         starts.add(places[found][1] % HOP)
         own += heard == found
     assert QUIETER <= min(gains) < QUIETER + 3
     assert LOUDER - 3 < max(gains) <= LOUDER
+    assert FAINTER <= min(noise_gains) + 0.01 < FAINTER + 3
+    assert STRONGER - 3 < max(noise_gains) <= STRONGER + 0.01
     assert len(starts) > 30
     assert 15 < own < 45
 
