@@ -21,7 +21,7 @@ from condgen.adversarial.health import HealthMonitor
 from condgen.adversarial.penalties import clip_weights
 from condgen.adversarial.schedules import factor
 from condgen.adversarial.task import Losses, Task, Turn, opponents_frozen
-from condgen.config import AUTO_WORKERS, OptimizerConfig, OptimizerName, RunConfig, to_plain
+from condgen.config import AUTO_WORKERS, OptimizerConfig, OptimizerName, RunConfig, part, to_plain
 from condgen.data.loading import Order, batches
 from condgen.errors import UserError
 from condgen.runtime import checkpoint
@@ -236,7 +236,8 @@ class Trainer:
             UserError: the checkpoint is damaged, or what cannot change in a run has changed.
         """
         whole = checkpoint.load(path)
-        _refuse_changes(path, whole["config"], to_plain(self.config))
+        model = part(whole["config"]["model"], type(self.config.model), f"{path}: model")  # options that are new since
+        _refuse_changes(path, {**whole["config"], "model": to_plain(model)}, to_plain(self.config))
         if len(whole["ranks"]) != self.engine.world_size:
             raise UserError(
                 f"{path} was made by {len(whole['ranks'])} processes and is resumed by {self.engine.world_size}; use "

@@ -46,7 +46,7 @@ def check(
     rows = Manifest.read(manifest)
     pairs = [_pair(text) for text in pair or ()]
     fields = checks.guess_fields(rows, wanted=[name for one in pairs for name in (one.small, one.large)])
-    demands = checks.Demands(fields=fields, minimum_sizes={Split.TRAIN: minimum_size}, pairs=pairs)
+    demands = checks.Demands(fields=fields, minimum_sizes={Split.TRAIN: minimum_size}, pairs=pairs, apart=("speaker",))
     findings = checks.check(rows, demands)
     if findings:
         found.print_findings(findings, Console())

@@ -188,6 +188,9 @@ class _Forward(soundfile.SoundFile):
 
 def _opened(path: Path) -> BinaryIO:
     try:
+        kind = os.stat(path).st_mode  # ahead of opening, which waits for ever at a pipe without a writer
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise UserError(f"{path}: is a pipe or a device; write it to a file first")
         file = open(path, "rb", buffering=0)  # noqa: SIM115, the reader closes it
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
@@ -195,13 +198,10 @@ def _opened(path: Path) -> BinaryIO:
         raise UserError(f"{path}: is a folder, not an audio file") from None
     except OSError as problem:
         raise UserError(f"{path}: cannot be read ({problem.strerror}); check its permissions and the disk") from None
-    status = os.fstat(file.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_size:
+    if os.fstat(file.fileno()).st_size:
         return file
     file.close()
-    if stat.S_ISREG(status.st_mode):
-        raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
-    raise UserError(f"{path}: is a pipe or a device; write it to a file first")
+    raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
 
 
 @contextmanager
@@ -237,6 +237,18 @@ def _refuse_missing_bytes(file: BinaryIO) -> None:
     file.seek(0)
 
 
+def _refuse_sound_behind(file: BinaryIO, end: int, order: str, size: int) -> None:
+    """Behind the sound lies nothing, or another chunk; else a header that states too little would cut it in silence."""
+    if end + 8 > size:
+        return
+    file.seek(end)
+    name, length = struct.unpack(f"{order}4sI", file.read(8))
+    if not (name.isascii() and name.decode("ascii", "replace").isprintable() and end + length <= size):
+        raise UserError(
+            f"holds {size - end} bytes behind the sound that its header states; copy it again, or mend the header"
+        )
+
+
 def _sound_bytes(file: BinaryIO) -> tuple[int, int]:
     """Bytes of sound that a RIFF, RF64 or AIFF header promises, and that can be there; 0 where it says nothing."""
     size = os.fstat(file.fileno()).st_size
@@ -252,6 +264,8 @@ def _sound_bytes(file: BinaryIO) -> tuple[int, int]:
         elif name in (b"data", b"SSND"):
             if magic.startswith(b"RF64") and promised == 2**32 - 1:
                 return (long_size if long_size < 2**63 else 0), size - position
-            return (promised if promised < _STREAM_BYTES else 0), size - position
+            promised = promised if promised < _STREAM_BYTES else 0
+            _refuse_sound_behind(file, position + promised + promised % 2, order, size if promised else 0)
+            return promised, size - position
         position += promised + promised % 2
     return 0, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,9 @@ class Look:
 def look_at(path: Path, kind: Media) -> Look:
     """Read and decode the whole file. Never raises for a bad file: that is what `problems` are for."""
     try:
+        kind_of_file = path.stat().st_mode  # ahead of opening, which waits for ever at a pipe without a writer
+        if not stat.S_ISREG(kind_of_file) and not stat.S_ISDIR(kind_of_file):
+            return Look((Problem("a pipe or a device", "write it to a file"),))
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

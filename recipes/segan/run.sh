@@ -11,7 +11,7 @@
 #
 #   --data, --noise        folders, files, or patterns in quotes; may be repeated
 #   --plus                 SEGAN+
-#   --short                the compact networks and the schedule of the shipped model (1.5 hours on two cores)
+#   --short                the compact networks and a schedule of hours on two cores
 #   --mini                 synthetic speech and tiny networks: a minute, no network access
 #   key=value              overrides for all trainings, e.g. trainer.batch_size=8
 set -euo pipefail

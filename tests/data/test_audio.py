@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from condgen.data.audio import Reader, Resampler, length, read
+from condgen.data.media import Media, look_at
 from condgen.errors import UserError
 
 RATE = 16000
@@ -249,3 +250,22 @@ def test_a_file_is_resampled_when_a_rate_is_asked_for(tmp_path):
     stored(tmp_path / "a.wav", noise(48001), 48000)
     made, rate = read(tmp_path / "a.wav", 16000)
     assert (made.shape, rate) == ((16000, 1), 16000)
+
+
+def test_a_header_that_states_too_little_is_refused(tmp_path):
+    """Libsndfile would read the stated part and say nothing."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), 16000)
+    content = bytearray(path.read_bytes())
+    content[40:44] = (4000).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.wav: holds 12000 bytes behind the sound that its header states; copy"):
+        read(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(UserError, match=r"a\.wav: is a pipe or a device; write it to a file first"):
+        read(tmp_path / "a.wav")
+    assert look_at(tmp_path / "a.wav", Media.AUDIO).problems[0].text == "a pipe or a device"

@@ -88,8 +88,8 @@ def test_a_made_set_has_other_speakers_for_validation_and_is_seeded(tmp_path):
     texts = [(tmp_path / out / "manifest.jsonl").read_text() for out in "abc"]
     assert texts[0] == texts[1] != texts[2]
     manifest = Manifest.read(tmp_path / "a/manifest.jsonl")
-    assert {row["speaker"] for row in manifest.rows("train")} == {"train-000", "train-001"}
-    assert {row["speaker"] for row in manifest.rows("validation")} == {"validation-000"}
+    assert {row["source"].partition("/")[0] for row in manifest.rows("train")} == {"train-000", "train-001"}
+    assert {row["source"].partition("/")[0] for row in manifest.rows("validation")} == {"validation-000"}
     assert {row["snr"] for row in manifest.rows("validation")} < {2.5, 7.5, 12.5, 17.5}
     assert not list((tmp_path / "a").glob("*noise*"))
 

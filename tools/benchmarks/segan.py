@@ -135,7 +135,7 @@ def quality(device: torch.device, manifest: Path) -> Iterator[str]:
     from condgen.tasks.segan.evaluation import available, measure
 
     rows, shipped = Manifest.read(manifest).rows("validation"), condgen.load("segan", device=str(device))
-    metrics, means = available()[0], []
+    metrics, means = available(16000)[0], []
     for precision in (Precision.FLOAT32, Precision.AUTO):
         enhance = Pipeline(shipped.generator, shipped.config, device=str(device), precision=precision)
         table = measure(lambda noisy, enhance=enhance: enhance(noisy, 16000), rows, 16000, metrics)

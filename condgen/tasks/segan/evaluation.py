@@ -61,13 +61,13 @@ def measure(
     return table
 
 
-def available(wanted: Mapping[str, Metric] = METRICS) -> tuple[dict[str, Metric], list[str]]:
-    """The metrics whose packages are here, and a line on each of the others."""
-    probe = np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
+def available(sample_rate: int, wanted: Mapping[str, Metric] = METRICS) -> tuple[dict[str, Metric], list[str]]:
+    """The metrics whose packages are here and that take this rate, and a line on each of the others."""
+    probe = np.random.default_rng(0).standard_normal(sample_rate).astype(np.float32) / 10
     here, missing = {}, []
     for name, metric in wanted.items():
         try:
-            metric(probe, probe, 16000)
+            metric(probe, probe, sample_rate)
             here[name] = metric
         except UserError as problem:
             missing.append(f"{name}: missing ({problem})")
@@ -83,7 +83,7 @@ class Evaluation:
         rows = Manifest.read(config.data.manifest).rows("validation")
         count = min(len(rows), config.data.validation_recordings)
         self.rows = [rows[n * len(rows) // count] for n in range(count)]  # from all over: neighbours share a speaker
-        self.metrics, _ = available()
+        self.metrics, _ = available(self.rate)
 
     def __call__(self, task: SEGAN, folder: Path, name: str) -> Report:
         """Measures, spectrograms `folder/name.png` and recordings `folder/name-N.wav`: noisy, enhanced, clean."""
@@ -130,7 +130,7 @@ def evaluate(
     for name in (*also, *weights):
         raise UserError(f"speech enhancement has no metric {name!r} besides {', '.join(METRICS)}, csig, cbak and covl")
     rate, rows = pipeline.config.sample_rate, manifest.rows(split)
-    metrics, missing = available()
+    metrics, missing = available(rate)
     composites = "pesq" in metrics
     if not composites:
         missing.append("csig, cbak, covl: missing (they are made from pesq)")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 
 from condgen.tasks.segan.data import Batch
-from condgen.tasks.segan.networks import Activation, DiscriminatorHead, DiscriminatorNorm, Padding, SkipMerge
+from condgen.tasks.segan.networks import (
+    Activation,
+    DiscriminatorHead,
+    DiscriminatorNorm,
+    InitialWeights,
+    Padding,
+    SkipMerge,
+)
 from condgen.tasks.segan.task import Config, DiscriminatorConfig, GeneratorConfig
 
 _WINDOW = 256
@@ -34,9 +41,16 @@ def configs() -> dict[str, Config]:
         ),
         "compact": Config(
             window=2048,
-            generator=GeneratorConfig(**small, noise_channels=0, skip_merge=SkipMerge.ADD, add_input=True),
+            generator=GeneratorConfig(
+                **small,
+                noise_channels=0,
+                skip_merge=SkipMerge.ADD,
+                initial_weights=InitialWeights.HE,
+                add_input=True,
+            ),
             discriminator=DiscriminatorConfig(**small, norm=DiscriminatorNorm.SPECTRAL),
             spectral_weight=1.0,
+            snr_weight=0.1,
         ),
         "generator_alone": Config(
             window=_WINDOW, generator=GeneratorConfig(**small, noise_channels=8), adversarial_weight=0

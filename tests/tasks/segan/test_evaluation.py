@@ -102,8 +102,15 @@ def test_a_missing_package_costs_its_metrics_and_nothing_else(pairs, monkeypatch
     assert all(np.isfinite(list(table["mean"].values())))
 
 
+def test_a_metric_that_does_not_take_the_rate_is_missing_and_the_rest_goes_on():
+    here, missing = available(8000)
+    assert {"stoi", "si_sdr", "ssnr"} <= here.keys()
+    assert [line.partition(":")[0] for line in missing] == ["pesq"]
+    assert "8000" in missing[0]
+
+
 def test_available_with_everything_here():
-    here, missing = available()
+    here, missing = available(16000)
     assert (here, missing) == (METRICS, [])
 
 
