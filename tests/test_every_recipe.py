@@ -45,6 +45,8 @@ def test_help_and_mistakes(script, tmp_path):
     done = run(script, tmp_path, "--minni")
     assert done.returncode == 1
     assert done.stderr.strip() == "run.sh: unknown option --minni; see --help"
+    assert run(script, tmp_path, "--stage", "foo").stderr.strip() == "run.sh: --stage must be 1, 2, 3 or 4, got foo"
+    assert run(script, tmp_path, "--data").stderr.strip() == "run.sh: --data needs a value; see --help"
 
 
 @pytest.mark.parametrize("script", RECIPES, ids=lambda path: path.parent.name)

@@ -27,6 +27,8 @@ CLEAN, NOISY = "clean", "noisy"  # what a prepared folder holds, beside the mani
 MINIMUM_SPEECH, MINIMUM_NOISE = 0.5, 0.1  # seconds
 CLIPPED = (0.001, 0.02)  # share of the samples that an overloaded input cuts off, at least and at most
 TELEPHONE = 8000  # Hz
+LOWEST_RATE, HIGHEST_RATE = 1000, 655_350  # Hz; the latter is what FLAC can hold
+LARGEST_SNR = 100  # dB: beyond, 16 bits hold nothing of the weaker one
 RECENT = 32  # recordings of noise kept in memory: some are many minutes long
 
 Row = dict[str, Any]
@@ -59,6 +61,8 @@ class Mixtures:
     def __post_init__(self):
         if not self.snrs or self.versions < 1:
             raise UserError("mixing needs one ratio in dB or more, and one version of each utterance or more")
+        if not all(abs(snr) <= LARGEST_SNR for snr in self.snrs):
+            raise UserError(f"ratios must lie between -{LARGEST_SNR} and {LARGEST_SNR} dB, got {list(self.snrs)}")
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ def prepare_mixtures(
     Raises:
         UserError: a split has no speech or no noise left, or `output` cannot be written.
     """
+    _refuse_bad_numbers(sample_rate, seed)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sieve = Sieve(sample_rate, pool)
         splits = _sift(splits, sieve)
@@ -99,6 +104,14 @@ def prepare_mixtures(
                 jobs.append(functools.partial(maker.mixtures, split, speech, noises, mixtures.degradations))
         rows = [row for some in _carried_out(jobs, output, pool) for row in some]
     return _finish(rows, output, sieve.left_out)
+
+
+def _refuse_bad_numbers(sample_rate: int, seed: int) -> None:
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE or seed < 0:
+        raise UserError(
+            f"the sample rate must lie between {LOWEST_RATE} and {HIGHEST_RATE} Hz and the seed not below 0, got "
+            f"{sample_rate} and {seed}"
+        )
 
 
 def find_pairs(noisy: Path, clean: Path) -> tuple[list[Pair], list[str]]:
@@ -135,6 +148,7 @@ def prepare_pairs(
     Raises:
         UserError: a split has no pairs left, or `output` cannot be written.
     """
+    _refuse_bad_numbers(sample_rate, 0)
     _start(output)
     names: set[str] = set()
     jobs = []

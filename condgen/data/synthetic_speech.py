@@ -93,8 +93,12 @@ def make(output: Path, *, train: int, validation: int, seconds: float, sample_ra
     Raises:
         UserError: a number is out of range, or the folder cannot be written.
     """
-    if min(train, validation) < 0 or train + validation < 1 or seconds < 1 or sample_rate < 8000:
-        raise UserError("making speech needs one utterance or more, of 1 second or more, at 8000 Hz or more")
+    in_range = 1 <= seconds <= 3600 and 8000 <= sample_rate <= 192_000 and min(train, validation, seed) >= 0
+    if not in_range or train + validation < 1:
+        raise UserError(
+            "making speech needs one utterance or more, of 1 to 3600 seconds, at 8000 to 192000 Hz, and a seed not "
+            "below 0"
+        )
     with tempfile.TemporaryDirectory() as folder:
         splits = {}
         for split, count, snrs in ((Split.TRAIN, train, TRAINING_SNRS), (Split.VALIDATION, validation, TEST_SNRS)):

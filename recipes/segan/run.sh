@@ -22,14 +22,16 @@ python=${PYTHON:-python}
 stage=1 stop_stage=4 data=() mixing=() output="" suffix="" overrides=() second=()
 
 fail() { echo "run.sh: $1" >&2; exit 1; }
+need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
+number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
 
 while (($#)); do
   case $1 in
-    --stage) stage=${2:?--stage needs a number}; shift 2 ;;
-    --stop-stage) stop_stage=${2:?--stop-stage needs a number}; shift 2 ;;
-    --data) data+=("${2:?--data needs a folder}"); shift 2 ;;
-    --noise | --validation | --validation-noise) mixing+=("$1" "${2:?$1 needs a folder}"); shift 2 ;;
-    --output) output=${2:?--output needs a folder}; shift 2 ;;
+    --stage) number "$@"; stage=$2; shift 2 ;;
+    --stop-stage) number "$@"; stop_stage=$2; shift 2 ;;
+    --data) need "$@"; data+=("$2"); shift 2 ;;
+    --noise | --validation | --validation-noise) need "$@"; mixing+=("$1" "$2"); shift 2 ;;
+    --output) need "$@"; output=$2; shift 2 ;;
     --plus) suffix=_plus; shift ;;
     --short) suffix=_short; shift ;;
     --mini) suffix=_mini; shift ;;

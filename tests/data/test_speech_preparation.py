@@ -210,3 +210,16 @@ def test_pairs_that_are_no_pairs_are_left_out_with_a_line(tmp_path):
     bad = [pair for pair in pairs if pair.clean.stem == "unequal"]
     with pytest.raises(UserError, match="no pair is left for train"):
         prepare_pairs({Split.TRAIN: bad}, tmp_path / "none", sample_rate=RATE)
+
+
+@pytest.mark.parametrize("snr", [float("nan"), 400.0])
+def test_ratios_that_nobody_means_are_refused(snr):
+    with pytest.raises(UserError, match="ratios must lie between -100 and 100 dB"):
+        Mixtures([], [], [5.0, snr])
+
+
+@pytest.mark.parametrize("wrong", [{"sample_rate": 0}, {"sample_rate": 1_000_000}, {"seed": -1}])
+def test_rates_and_seeds_out_of_range_are_refused(tmp_path, wrong):
+    with pytest.raises(UserError, match="the sample rate must lie between 1000 and 655350 Hz and the seed not below 0"):
+        prepare_mixtures({}, tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()

@@ -94,7 +94,10 @@ def test_a_made_set_has_other_speakers_for_validation_and_is_seeded(tmp_path):
     assert not list((tmp_path / "a").glob("*noise*"))
 
 
-@pytest.mark.parametrize("wrong", [{"train": 0, "validation": 0}, {"seconds": 0.5}, {"sample_rate": 4000}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"train": 0, "validation": 0}, {"seconds": 0.5}, {"sample_rate": 4000}, {"seconds": float("nan")}, {"seed": -1}],
+)
 def test_numbers_out_of_range_are_refused(tmp_path, wrong):
     settings = {"train": 1, "validation": 0, "seconds": 1, "sample_rate": 8000, "seed": 0, **wrong}
     with pytest.raises(UserError, match="needs one utterance or more"):
