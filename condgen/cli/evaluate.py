@@ -12,6 +12,8 @@ import typer
 
 app = typer.Typer()
 
+FILE_WIDTH = 200  # columns of a table that goes into a file
+
 
 @app.command()
 def evaluate(
@@ -63,9 +65,12 @@ def _print(table: dict[str, dict[str, float]]) -> None:
     from rich.table import Table
 
     shown = Table(box=None)
-    shown.add_column("")
+    shown.add_column("", overflow="fold")
     for name in next(iter(table.values())):
         shown.add_column(name, justify="right")
     for label, values in table.items():
         shown.add_row(label, *(f"{value:.4f}" for value in values.values()))
-    Console().print(shown)
+    console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    console.print(shown)

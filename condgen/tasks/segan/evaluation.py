@@ -57,7 +57,8 @@ def measure(
         values = {name: metric(made, clean, sample_rate) for name, metric in metrics.items()}
         if composites:
             values |= _composites(made, clean, sample_rate, values)
-        table[str(row.fields["noisy"])] = values
+        name = str(row.fields["noisy"])  # two rows may share it, with other clean speech
+        table[name if name not in table else f"{name} (line {row.line})"] = values
     return table
 
 
