@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 SHIPPED = Path(__file__).parent.parent / "pretrained"
 CONFIG, MODEL, TRAINING, CARD = "config.yaml", "model.safetensors", "training.safetensors", "README.md"
@@ -88,6 +88,21 @@ class ModelFolder:
             except (SafetensorError, OSError) as problem:
                 raise UserError(f"{self.path / name} is damaged ({problem}); fetch or export it again") from None
         return tensors
+
+    def fill(self, module: nn.Module, player: str) -> None:
+        """Give a module, built from this folder's config, the weights of a player.
+
+        Raises:
+            UserError: they do not fit, or are not finite.
+        """
+        prefix = f"{player}."
+        tensors = {name.removeprefix(prefix): t for name, t in self.tensors().items() if name.startswith(prefix)}
+        if any(not tensor.isfinite().all() for tensor in tensors.values()):
+            raise UserError(f"{self.path}: weights are not finite: the training broke down; take another model")
+        try:
+            module.load_state_dict(tensors)
+        except RuntimeError:
+            raise UserError(f"{self.path}: the weights do not fit config.yaml; fetch or export it again") from None
 
 
 def shipped_names() -> list[str]:

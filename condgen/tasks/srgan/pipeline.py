@@ -64,15 +64,8 @@ class Pipeline:
         """Raises UserError when the folder's weights do not fit its config."""
         from condgen.tasks.srgan.task import build_generator
 
-        prefix = "generator."
-        tensors = {name.removeprefix(prefix): t for name, t in folder.tensors().items() if name.startswith(prefix)}
-        if any(not tensor.isfinite().all() for tensor in tensors.values()):
-            raise UserError(f"{folder.path}: weights are not finite: the training broke down; take another model")
-        try:
-            generator = build_generator(folder.config)
-            generator.load_state_dict(tensors)
-        except RuntimeError:
-            raise UserError(f"{folder.path}: the weights do not fit config.yaml; fetch or export it again") from None
+        generator = build_generator(folder.config)
+        folder.fill(generator, "generator")
         return cls(generator, folder.config, device=device, tile=tile)
 
     def __call__(self, image: Kind | str | Path) -> Kind | Image.Image:
