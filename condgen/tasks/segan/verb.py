@@ -19,17 +19,17 @@ def enhance(
     output: Annotated[
         str, typer.Option("-o", "--output", help="Folder, created if missing; for one file also a file; - for stdout.")
     ],
-    model: Annotated[str, typer.Option(help="Shipped name, model folder, or hub id owner/name.")] = "segan",
+    model: Annotated[str, typer.Option(help="Shipped name, model folder, or hub id owner/name.")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist alone.")] = False,
 ) -> None:
     """Take the noise out of recordings of speech.
 
-    condgen enhance noisy.wav -o clean.wav
+    condgen enhance noisy.wav -o clean.wav --model runs/segan/segan/model
 
-    condgen enhance interviews/ -o enhanced/ --skip-existing
+    condgen enhance interviews/ -o enhanced/ --model MODEL --skip-existing
 
-    condgen enhance - -o - < noisy.wav > clean.wav
+    condgen enhance - -o - --model MODEL < noisy.wav > clean.wav
 
     Reads wav, flac, ogg, opus, mp3 and aiff of any sample rate, length and
     number of channels, each enhanced for itself. Rate, length, bit depth and
