@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from condgen.config import RunConfig
 
 QUIETER, LOUDER = -25.0, 3.0  # dB, by how much `augment` changes the level of a window
-FAINTER, STRONGER = -20.0, 5.0  # dB, and that of its noise: nearly clean speech must be seen to be left alone
+FAINTER, STRONGER = -15.0, 5.0  # dB, and that of its noise: nearly clean speech must be seen to be left alone
+TILT = 6.0  # dB, deviation by which the level of drawn noise changes from an octave to the next
+LOWEST, OCTAVES = 40.0, 8  # Hz; of drawn noise, flat below
 SHORTEST = 0.25  # seconds of a validation recording that the measures can judge
 
 
@@ -34,7 +36,7 @@ class DataConfig:
     manifest: str = "data/segan/manifest.jsonl"
     hop: int = 8192  # samples from one training window to the next; the paper's half window
     augment: bool = False  # not in the paper, for small data: windows start anywhere, levels of speech and noise vary,
-    # and half of the noises come from another recording
+    # and two thirds of the noises come from another recording or are drawn
     cache_gigabytes: float = 4.0  # decoded recordings kept in memory
     validation_recordings: int = 16  # how many of the validation split a report during training looks at
 
@@ -106,16 +108,31 @@ class Dataset(TorchDataset):
         return Batch(noisy=torch.from_numpy(noisy)[None], clean=torch.from_numpy(clean)[None])
 
     def _augmented(self, index: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The noise of another recording joins half of the windows, as Remix does (Defossez et al., 2020)."""
+        """A third keep their noise, a third get another's, as Remix does (Defossez et al., 2020), a third drawn noise.
+
+        Few recordings of noise are few spectra; rain, fans and hiss are Gaussian noise of any spectrum.
+        """
         noisy, clean = self._window(index, self._anywhere(index, random))
-        noise = noisy - clean
-        if random.integers(2):
+        noise, source = noisy - clean, random.integers(3)
+        if source == 1:
             other = int(random.integers(len(self.rows)))
             other_noisy, other_clean = self._window(other, self._anywhere(other, random))
             noise = other_noisy - other_clean
+        elif source == 2:
+            noise = np.float32(_level(noise)) * self._drawn_noise(random)
         noisy = clean + np.float32(10 ** (random.uniform(FAINTER, STRONGER) / 20)) * noise
         gain = np.float32(10 ** (random.uniform(QUIETER, LOUDER) / 20))
         return gain * noisy, gain * clean
+
+    def _drawn_noise(self, random: np.random.Generator) -> np.ndarray:
+        """Gaussian noise whose level wanders from octave to octave: float32 (window,) of level 1."""
+        levels = np.cumsum(random.normal(0, TILT, OCTAVES + 1))
+        frequencies = np.fft.rfftfreq(self.window, 1 / self.sample_rate)
+        octave = np.log2(np.maximum(frequencies, LOWEST) / LOWEST)
+        gains = 10 ** (np.interp(octave, np.arange(OCTAVES + 1), levels) / 20)
+        noise = np.fft.irfft(np.fft.rfft(random.standard_normal(self.window)) * gains, self.window)
+        noise = emphasise(noise.astype(np.float32), self.pre_emphasis)
+        return noise / np.float32(_level(noise))
 
     def _anywhere(self, index: int, random: np.random.Generator) -> int:
         return int(random.integers(max(len(self._pair(index)[0]) - self.window, 0) + 1))
@@ -143,6 +160,11 @@ class Dataset(TorchDataset):
             self._cache[index] = pair
             self._cached_bytes += size
         return pair
+
+
+def _level(signal: np.ndarray) -> float:
+    """RMS."""
+    return float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
 
 
 def _compact(signal: np.ndarray) -> np.ndarray:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from condgen.errors import UserError
-from condgen.tasks.segan.networks import Generator, Padding, SkipMerge
-from condgen.tasks.segan.task import Config, GeneratorConfig
+from condgen.tasks.segan.networks import Padding, SkipMerge
+from condgen.tasks.segan.task import Config, GeneratorConfig, build_generator
 
 FORMATS = ("segan_pytorch SEGAN+ generators", "segan_pytorch Generator1D generators of 2018")
 """What `convert` knows, for messages."""
@@ -145,7 +145,7 @@ def _config(state: State, form: _Format, channels: list[int]) -> Config:
 def _refuse_other_shapes(tensors: dict[str, Tensor], config: Config, form: _Format, theirs: Mapping[str, str]) -> None:
     """Check names and shapes against our network; messages have their names, `theirs` by ours."""
     with torch.device("meta"):
-        own = Generator(**vars(config.generator)).state_dict()
+        own = build_generator(config).state_dict()
     for name in sorted(own.keys() ^ tensors.keys()):
         raise _differs(form, f"{theirs[name]} {'is missing' if name in own else 'is one too many'}")
     for name, tensor in tensors.items():

@@ -42,7 +42,8 @@ class Pipeline:
     A window whose pre-emphasised signal exceeds full scale, more than the generator's tanh can give back, goes through
     at full scale and gets its level back behind; one that is digital silence stays it. A recording quieter than
     anybody trains on is raised likewise, by what its loudest window so far lacks: what is close to silence is strange
-    to a generator, and comes out as noise.
+    to a generator, and comes out as noise. So is a constant offset, as cheap sound cards add it: a window's mean goes
+    around the generator.
 
     Args:
         generator: taken as in eval mode and copied; it may go on training.
@@ -165,11 +166,13 @@ class Pipeline:
             starts = range(0, len(signal) - overlap, hop)
             windows = np.stack([signal[start : start + length].T for start in starts])  # (N, channels, window)
             made = np.pad(tail, ((0, len(signal) - overlap), (0, 0)))
+            offsets = windows.mean(axis=2, keepdims=True)
+            windows = windows - offsets
             levels = np.sqrt(np.square(windows).mean(axis=2))
             levels = np.maximum.accumulate(np.concatenate([loudest[None], levels]))[1:]
             loudest = levels[-1]
             generated = self._generated(windows, levels, number * WINDOWS_AT_ONCE)
-            for start, window in zip(starts, generated, strict=True):
+            for start, window in zip(starts, generated + offsets, strict=True):
                 made[start : start + length] += (self._fade * window).T
             before, tail = signal[len(signal) - overlap :], made[len(made) - overlap :]
             yield made[ahead : len(made) - overlap]

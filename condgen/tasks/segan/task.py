@@ -13,6 +13,7 @@ from condgen.adversarial import health
 from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.tasks.segan.data import Batch
+from condgen.tasks.segan.gated import GatedGenerator
 from condgen.tasks.segan.networks import (
     PAPER_CHANNELS,
     Activation,
@@ -52,11 +53,22 @@ class GeneratorConfig:
     padding: Padding = Padding.ZEROS
     initial_weights: InitialWeights = InitialWeights.SMALL
     add_input: bool = False
+    gated: bool = False  # a `GatedGenerator`, not the paper's; needs the values below
 
     def __post_init__(self):
         _refuse_bad_layers(self.channels, self.kernel_size, self.stride)
         if self.noise_channels < 0:
             raise ValueError(f"noise_channels must not be negative, got {self.noise_channels}")
+        if not self.gated:
+            return
+        if (self.kernel_size - self.stride) % 2:
+            raise ValueError(f"gated=true needs kernel_size - stride even, got {self.kernel_size} and {self.stride}")
+        fixed = {"noise_channels": 0, "skip_merge": SkipMerge.ADD, "add_input": True}
+        fixed |= {"learned_skips": False, "bias": True}
+        fixed |= {"padding": Padding.ZEROS, "initial_weights": InitialWeights.SMALL}
+        for name, value in fixed.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"gated=true needs {name}={str(value).lower()}, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +133,12 @@ class Config:
                 raise ValueError(f"window {self.window} is too short for the {name}'s padding=reflect")
 
 
-def build_generator(config: Config) -> Generator:
+def build_generator(config: Config) -> Generator | GatedGenerator:
     """The generator of a config, with fresh weights."""
-    return Generator(**vars(config.generator))
+    options = dict(vars(config.generator))
+    if options.pop("gated"):
+        return GatedGenerator(**{name: options[name] for name in ("channels", "kernel_size", "stride")})
+    return Generator(**options)
 
 
 class SEGAN(Task):

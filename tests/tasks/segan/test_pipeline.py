@@ -138,7 +138,8 @@ def test_one_window_by_hand(generator):
     emphasised = lfilter([1, -factor], [1], signal.astype(np.float64)).astype(np.float32)
     z = torch.randn((8, WINDOW // 8), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        enhanced = generator(torch.from_numpy(emphasised)[None, None], z[None])[0, 0].numpy()
+        mean = emphasised.mean()
+        enhanced = generator(torch.from_numpy(emphasised - mean)[None, None], z[None])[0, 0].numpy() + mean
     wanted = lfilter([1], [1, -factor], enhanced.astype(np.float64))
     np.testing.assert_allclose(pipeline(generator, cross_fade=False)(signal, 16000), wanted, atol=1e-5)
 
@@ -178,8 +179,16 @@ def test_what_is_louder_than_full_scale_keeps_its_level(generator):
 def test_a_level_within_full_scale_is_not_changed(generator):
     seen, enhance = [], without_network(generator, cross_fade=False)
     enhance._network = lambda signal, noise: seen.append(float(signal.abs().max())) or signal
-    enhance(np.full(WINDOW, 0.25, np.float32), 16000)
-    assert seen == [0.25]
+    tone = np.resize(np.float32([0.25, 0.25, -0.25, -0.25]), WINDOW)
+    enhance(tone, 16000)
+    assert seen == [pytest.approx(0.25 * 1.95, rel=0.02)]  # pre-emphasised
+
+
+def test_a_constant_offset_changes_nothing_else(generator):
+    signal, enhance = noise(20 * WINDOW), pipeline(generator)
+    made, moved = enhance(signal, 16000), enhance(signal + np.float32(0.2), 16000)
+    settled = slice(2 * WINDOW, -2 * WINDOW)  # the pre-emphasis answers the jumps at the ends
+    np.testing.assert_allclose(moved[settled] - 0.2, made[settled], atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", [16000, 44100])
