@@ -32,9 +32,9 @@ while (($#)); do
     --data) need "$@"; data+=("$2"); shift 2 ;;
     --noise | --validation | --validation-noise) need "$@"; mixing+=("$1" "$2"); shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
-    --plus) suffix=_plus; shift ;;
-    --short) suffix=_short; shift ;;
-    --mini) suffix=_mini; shift ;;
+    --plus | --short | --mini)
+      [[ -z $suffix || $suffix == "_${1#--}" ]] || fail "--${suffix#_} and $1 exclude each other: give one of them"
+      suffix=_${1#--}; shift ;;
     -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     optimizers.discriminator.*=*) second+=("$1"); shift ;; # the generator alone has no opponent
     *=*) overrides+=("$1"); shift ;;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -84,7 +85,9 @@ class Evaluation:
         rows = Manifest.read(config.data.manifest).rows("validation")
         count = min(len(rows), config.data.validation_recordings)
         self.rows = [rows[n * len(rows) // count] for n in range(count)]  # from all over: neighbours share a speaker
-        self.metrics, _ = available(self.rate)
+        self.metrics, missing = available(self.rate)
+        for line in missing:
+            logging.getLogger(__name__).warning("reports go without %s", line)
 
     def __call__(self, task: SEGAN, folder: Path, name: str) -> Report:
         """Measures, spectrograms `folder/name.png` and recordings `folder/name-N.wav`: noisy, enhanced, clean."""

@@ -48,7 +48,7 @@ class GatedGenerator(nn.Module):
         """(B, 1, T), T a multiple of `reduction` -> (B, 1, T), fp32; `noise` is not used."""
         with torch.autocast(noisy.device.type, enabled=False):
             level = noisy.float().square().mean(dim=(1, 2), keepdim=True).sqrt().clamp(min=SILENCE) / WORKING_LEVEL
-        features, skips = (noisy / level).to(noisy.dtype), []
+        features, skips = (noisy / level).to(self.encoder[0][0].weight.dtype), []
         for layer in self.encoder:
             features = layer(features)
             skips.append(features)

@@ -206,7 +206,7 @@ def _refuse_bad_form(shape: tuple[int, ...], dtype: object, sample_rate: int, *,
         raise UserError(f"a waveform {shape} of {dtype} cannot be enhanced; give floating point (T,) or (C, T)")
     if shape[0] > max(shape[-1], MANY_CHANNELS):
         raise UserError(f"a waveform {shape} would have {shape[0]} channels; give (C, T), the transpose")
-    if sample_rate < 1 or sample_rate != int(sample_rate):
+    if not sample_rate >= 1 or sample_rate % 1:  # written so that NaN is refused too
         raise UserError(f"a sample rate is a whole number of Hz, got {sample_rate}")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from condgen.config import Precision
 from condgen.tasks.segan.gated import SILENCE, GatedGenerator
 from condgen.tasks.segan.networks import InitialWeights, Padding, SkipMerge
-from condgen.tasks.segan.task import Config, GeneratorConfig, build_generator
+from condgen.tasks.segan.pipeline import Pipeline
+from condgen.tasks.segan.task import Config, DiscriminatorConfig, GeneratorConfig, build_generator
 
 GATED = {"gated": True, "noise_channels": 0, "skip_merge": SkipMerge.ADD, "add_input": True}
 SMALL = {"channels": [4, 8], "kernel_size": 8, "stride": 4}
@@ -63,8 +66,16 @@ def test_bf16_ends_in_fp32_and_is_close():
     torch.testing.assert_close(half, made(signal(2, 1, 1024)), atol=5e-3, rtol=0)
 
 
-def test_a_config_builds_it():
-    assert isinstance(build_generator(Config(generator=GeneratorConfig(**GATED, **SMALL))), GatedGenerator)
+def test_a_config_builds_it_and_the_pipeline_runs_it_in_bf16():
+    config = Config(window=512, generator=GeneratorConfig(**GATED, **SMALL), discriminator=DiscriminatorConfig(channels=[4]))
+    generator = build_generator(config)
+    assert isinstance(generator, GatedGenerator)
+    speech = signal(2000).numpy()
+    half, full = (
+        Pipeline(generator, config, device="cpu", precision=precision)(speech, 16000)
+        for precision in (Precision.BFLOAT16, Precision.FLOAT32)
+    )
+    np.testing.assert_allclose(half, full, atol=2e-2)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_a_tensor_that_is_not_contiguous(generator):
         (torch.tensor([0, torch.inf]), 16000, "not finite"),
         (np.zeros(10), 0, "a sample rate is a whole number of Hz, got 0"),
         (np.zeros(10), 44100.5, "got 44100.5"),
+        (np.zeros(10), float("nan"), "got nan"),
     ],
 )
 def test_what_is_no_waveform_is_said(generator, waveform, rate, words):
