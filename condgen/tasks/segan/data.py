@@ -36,8 +36,8 @@ class DataConfig:
     manifest: str = "data/segan/manifest.jsonl"
     hop: int = 8192  # samples from one training window to the next; the paper's half window
     augment: bool = False  # not in the paper, for small data: windows start anywhere, levels of speech and noise vary,
-    # and two thirds of the noises come from another recording or are drawn. What is noisy minus clean must be noise: not
-    # for clipped or reverberant pairs
+    # and two thirds of the noises come from another recording or are drawn. Noisy minus clean must be noise: it is not
+    # where speech is clipped or reverberant
     cache_gigabytes: float = 4.0  # decoded recordings kept in memory
     validation_recordings: int = 16  # how many of the validation split a report during training looks at
 

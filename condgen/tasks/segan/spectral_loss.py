@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 RESOLUTIONS = ((512, 128, 512), (1024, 256, 1024), (2048, 512, 2048))
-"""FFT size, hop and window in samples. Hops of a quarter window: those of Parallel WaveGAN (Yamamoto et al., 2020, arXiv
-1910.11480, table 1: 50, 120 and 240) take 2.5 times as long, a third of a step of the compact generator."""
+"""FFT size, hop and window in samples. Hops of a quarter window: those of Parallel WaveGAN (Yamamoto et al., 2020,
+arXiv 1910.11480, table 1: 50, 120 and 240) take 2.5 times as long, a third of a step of the compact generator."""
 
 FLOOR = 1e-4  # magnitude of a windowed tone 100 dB below full scale and less: no content
 

@@ -151,7 +151,6 @@ def test_drawn_noise_has_any_spectrum_and_level_1(folder):
     assert 3 < np.std(levels) < 9
 
 
-
 def test_augmentation_depends_on_the_draw_alone(folder):
     first, second = dataset(folder, augment=True), dataset(folder, augment=True, cache_gigabytes=0)
     second[Draw(1, (9, 9))]

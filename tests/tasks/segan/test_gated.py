@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,7 @@ def signal(*shape: int) -> torch.Tensor:
 def test_number_of_parameters_in_closed_form():
     """Strided layers k a b without biases, batch norms 2 a, gates 2 a (a + 1); the last layer has no norm."""
     channels = [1, 48, 96, 192, 256, 256]
-    strided = 2 * 8 * sum(a * b for a, b in zip(channels, channels[1:], strict=False))
+    strided = 2 * 8 * sum(a * b for a, b in pairwise(channels))
     norms = 2 * sum(channels[1:]) + 2 * sum(channels[1:-1])
     gates = 2 * sum(2 * a * (a + 1) for a in channels[1:])
     made = GatedGenerator(channels[1:])
@@ -67,7 +69,8 @@ def test_bf16_ends_in_fp32_and_is_close():
 
 
 def test_a_config_builds_it_and_the_pipeline_runs_it_in_bf16():
-    config = Config(window=512, generator=GeneratorConfig(**GATED, **SMALL), discriminator=DiscriminatorConfig(channels=[4]))
+    judge = DiscriminatorConfig(channels=[4])
+    config = Config(window=512, generator=GeneratorConfig(**GATED, **SMALL), discriminator=judge)
     generator = build_generator(config)
     assert isinstance(generator, GatedGenerator)
     speech = signal(2000).numpy()
