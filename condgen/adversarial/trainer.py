@@ -81,12 +81,18 @@ class Trainer:
 
     @torch.no_grad()
     def _update_averages(self) -> None:
-        """Weights by exponential moving average; buffers, such as batch norm statistics, follow the newest."""
+        """Weights by exponential moving average, and batch norm statistics with them: the newest are not theirs.
+
+        Other buffers, such as the vectors of a spectral norm, follow the newest.
+        """
         for name, average in self.averaged.items():
             player = getattr(self.task, name)
-            self._average(list(average.parameters()), list(player.parameters()), None)
+            averaged = [*average.parameters(), *_running_statistics(average)]
+            self._average(averaged, [*player.parameters(), *_running_statistics(player)], None)
+            kept = {id(tensor) for tensor in averaged}
             for old, new in zip(average.buffers(), player.buffers(), strict=True):
-                old.copy_(new)
+                if id(old) not in kept:
+                    old.copy_(new)
 
     def play(self, turn: Turn, micro_batches: Sequence[Any]) -> dict[str, Tensor]:
         """One update of one player on the mean loss over the micro-batches. Nothing here waits for a GPU."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -95,6 +96,24 @@ def test_averaged_weights_follow_by_the_decay(tmp_path):
         assert not task.training
     assert trainer.task.generator is not trainer.averaged["generator"]
     assert trainer.task.training
+
+
+def test_batch_norm_statistics_are_averaged_with_the_weights_and_other_buffers_are_not(tmp_path):
+    trainer = make(tmp_path, ema_decay=0.9)
+    norm = torch.nn.BatchNorm1d(2)
+    norm.register_buffer("vector", torch.zeros(2))
+    trainer.task.generator.add_module("norm", norm)
+    average = copy.deepcopy(trainer.task.generator)
+    trainer.averaged["generator"] = average
+    norm.running_mean.fill_(1.0)
+    norm.running_var.fill_(3.0)
+    norm.vector.fill_(5.0)
+    norm.num_batches_tracked.fill_(7)
+    trainer._update_averages()
+    kept = average.norm
+    torch.testing.assert_close((kept.running_mean, kept.running_var), (torch.full((2,), 0.1), torch.full((2,), 1.2)))
+    assert kept.vector.tolist() == [5, 5]
+    assert kept.num_batches_tracked == 7
 
 
 class SometimesBroken(ToyGame):
