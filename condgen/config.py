@@ -59,6 +59,10 @@ class OptimizerConfig:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas takes two numbers in [0, 1), got {self.betas}")
+        if not 0 <= self.alpha < 1:
+            raise ValueError(f"alpha must lie in [0, 1), got {self.alpha}")
+        if any(milestone < 0 for milestone in self.milestones):
+            raise ValueError(f"milestones are iterations, got {self.milestones}")
         for name in ("decay", "warmup", "max_gradient_norm", "weight_clip"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

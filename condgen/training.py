@@ -133,7 +133,7 @@ def _card(config: RunConfig, folder: Path) -> str:
 
     return (
         f"# {folder.parent.name}\n\n"
-        f"Task `{config.task}`, made by condgen {__version__}. Data: `{config.data.manifest}`. Its licence and the "
-        "measured results belong here before the model is given to others.\n\n"
+        f"Task `{config.task}`, made by condgen {__version__}. The data's name and licence and the measured results "
+        "belong here before the model is given to others.\n\n"
         f"Made by `condgen train {folder.parent / 'config.yaml'}`:\n\n```yaml\n{config.to_yaml()}```\n"
     )

@@ -2,11 +2,13 @@
 
 CLEAN and NOISE are folders (searched to the bottom), single files, or patterns in quotes such as 'esc/[1-4]-*.wav'.
 Noise is added at random places, at signal-to-noise ratios that count only while somebody speaks. Validation takes all
-of --validation with --validation-noise, or a random part: no speaker and no noise is in both splits.
+of --validation with --validation-noise, or a random part: no speaker and no noise is in both splits, as far as names
+tell (103-1240-0000.flac, p225_001.wav, 4-169127-A.wav); training gives way.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +16,9 @@ import typer
 from _script import report, run
 
 from condgen.data.manifest import Split
-from condgen.data.recordings import Recording, clip_of, find_recordings, hold_out, speaker_of
-from condgen.data.speech_preparation import (
-    CLEAN,
-    NOISY,
-    TEST_SNRS,
-    TRAINING_SNRS,
-    Degradations,
-    Mixtures,
-    prepare_mixtures,
-)
+from condgen.data.recordings import Recording, clip_of, find_recordings, hold_out, named_speaker, speaker_of
+from condgen.data.speech_folder import CLEAN, NOISY
+from condgen.data.speech_preparation import TEST_SNRS, TRAINING_SNRS, Degradations, Mixtures, prepare_mixtures
 
 
 def noisy_speech(
@@ -64,6 +59,18 @@ def noisy_speech(
     if speech[Split.VALIDATION]:
         splits[Split.VALIDATION] = Mixtures(speech[Split.VALIDATION], noises[Split.VALIDATION], validation_snr)
     report(prepare_mixtures(splits, output, sample_rate=sample_rate, seed=seed))
+    _note_shared_folders(speech)
+
+
+def _note_shared_folders(speech: dict[Split, list[Recording]]) -> None:
+    """One folder may hold one speaker or many: nobody can tell, so it is not refused."""
+    nameless = ({one.path.resolve().parent for one in some if not named_speaker(one.path)} for some in speech.values())
+    if shared := set.intersection(*nameless):
+        print(
+            f"note: {min(shared)} is in training and validation, and its files do not name their speakers: make sure "
+            "that nobody speaks in both, results would flatter",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from _script import report, run
 from condgen.data.manifest import Split
 from condgen.data.recordings import speaker_of
 from condgen.data.sources import read_sources, unpacked
-from condgen.data.speech_preparation import Pair, find_pairs, prepare_pairs
+from condgen.data.speech_pairs import Pair, find_pairs, prepare_pairs
 from condgen.errors import UserError
 
 VALIDATION_SPEAKERS = {"p226", "p287"}  # of the 28, kept out by most who publish on this corpus

@@ -8,6 +8,8 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
+from condgen.conditioning.injection import over_space
+
 
 class MinibatchDiscrimination(nn.Module):
     """How close each sample is to the others of its batch (Salimans et al., 2016, arXiv 1606.03498, section 3.2).
@@ -122,8 +124,8 @@ class VirtualBatchNorm(nn.Module):
     def _normalise(self, features: Tensor, statistics: Tensor) -> Tensor:
         mean, mean_of_squares = statistics
         factor = self.scale.float() * torch.rsqrt((mean_of_squares - mean.square()).clamp(min=0) + self.eps)
-        over_space = (...,) + (None,) * (features.ndim - 2)
-        return (features - mean[over_space]) * factor[over_space] + self.shift.float()[over_space]
+        mean, factor, shift = (over_space(one, features) for one in (mean, factor, self.shift.float()))
+        return (features - mean) * factor + shift
 
 
 def _moments(features: Tensor) -> Tensor:

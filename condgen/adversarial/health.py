@@ -13,14 +13,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from condgen.adversarial.objectives import Logits
+
 
 @torch.no_grad()
-def lead(real: Tensor, fake: Tensor) -> Tensor:
+def lead(real: Logits, fake: Logits) -> Tensor:
     """The discriminator's lead: how often a real sample scores above a fake one, over all pairs of the batch.
 
-    1: it always tells them apart; 0.5: it guesses. It needs no threshold, so it reads the same under every objective.
+    1: it always tells them apart; 0.5: it guesses: the area under the ROC curve, which needs no threshold. A sample's
+    score is the mean of its logits, over patches and over several discriminators. Give energies with their sign turned.
     """
-    return (real.flatten()[:, None] > fake.flatten()[None, :]).float().mean()
+    real_scores, fake_scores = _scores(real), _scores(fake)
+    return (real_scores[:, None] > fake_scores[None, :]).float().mean()
+
+
+def _scores(logits: Logits) -> Tensor:
+    """(B,)"""
+    several = [logits] if isinstance(logits, Tensor) else logits
+    return torch.stack([one.float().reshape(len(one), -1).mean(1) for one in several]).mean(0)
 
 
 @dataclass(frozen=True)

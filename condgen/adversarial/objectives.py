@@ -8,6 +8,7 @@ In the formulas r = D(x) are the logits of real samples, f = D(G(z)) those of fa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
@@ -31,6 +32,10 @@ class ObjectiveName(StrEnum):
     BOUNDARY_EQUILIBRIUM = "boundary_equilibrium"
     TASK_SPECIFIC = "task_specific"
     RELATIVISTIC_AVERAGE = "relativistic_average"
+
+
+ENERGIES = (ObjectiveName.ENERGY_BASED, ObjectiveName.BOUNDARY_EQUILIBRIUM)
+"""Objectives that judge the energies of an autoencoder; all others judge logits."""
 
 
 class Objective(nn.Module):
@@ -251,6 +256,33 @@ _CLASSES: dict[ObjectiveName, type[Objective]] = {
 def objective(name: ObjectiveName, **settings: float) -> Objective:
     """The objective of this name; `settings` are its class's arguments (margin, ratio, rate, pi)."""
     return _CLASSES[name](**settings)
+
+
+def refuse_misuse(name: ObjectiveName, *, energies: bool, lipschitz: bool, micro_batches: int) -> None:
+    """What every game must see to before it plays an objective.
+
+    Args:
+        energies: the discriminator gives energies >= 0, not logits.
+        lipschitz: something bounds its slope: weight clipping, a gradient penalty or spectral norm.
+        micro_batches: parts in which a batch is played.
+
+    Raises:
+        ValueError: the objective does not fit; one line that says what does.
+    """
+    if (name in ENERGIES) and not energies:
+        raise ValueError(f"objective {name} judges energies of an autoencoder, and this discriminator gives logits")
+    if energies and name not in ENERGIES:
+        raise ValueError(f"objective {name} judges logits, and this discriminator gives energies")
+    if name is ObjectiveName.WASSERSTEIN and not lipschitz:
+        raise ValueError(
+            "objective wasserstein needs a discriminator of bounded slope: optimizers.discriminator.weight_clip, e.g. "
+            "0.01, or a gradient penalty or spectral norm where the task has them"
+        )
+    if name is ObjectiveName.RELATIVISTIC_AVERAGE and (micro_batches > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1):
+        raise ValueError(
+            "objective relativistic_average compares with the whole batch's mean: set trainer.micro_batches=1 and use "
+            "one process"
+        )
 
 
 def reconstruction_energy(sample: Tensor, reconstruction: Tensor, power: int = 1) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -38,7 +38,10 @@ class Task(nn.Module):
     """Frozen dataclass of architecture and loss weights; the constructor's one argument."""
 
     inference: ClassVar[tuple[str, ...]] = ("generator",)
-    """The players that a model folder needs to make output; they are averaged when `ema_decay` is set."""
+    """The players that a model folder needs to make output; they are averaged when `ema_decay` is set.
+
+    A task in which this depends on the config sets it on the instance.
+    """
 
     pretrained: ClassVar[tuple[str, ...]] = ()
     """Child modules with public weights (VGG, a sentence encoder): never trained, so never saved."""
@@ -98,9 +101,17 @@ class Task(nn.Module):
         """What an earlier turn of this iteration made of this very batch, or None."""
         return next((made for owner, made in self._handed_over if owner is batch), None)
 
-    def forget_handed_over(self) -> None:
-        """End of an iteration: fakes of an old generator must not be judged."""
+    def finish_iteration(self) -> None:
+        """After all turns. Fakes of an old generator must not be judged; a game with state of its own moves it here."""
         self._handed_over.clear()
+
+    def train(self, mode: bool = True) -> Self:
+        """As every module's, but what is `pretrained` stays in evaluation mode: its dropout would be noise."""
+        super().train(mode)
+        for name, module in self.named_children():
+            if name in self.pretrained:
+                module.eval()
+        return self
 
 
 @dataclass(frozen=True)

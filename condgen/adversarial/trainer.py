@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from condgen.adversarial import state
 from condgen.adversarial.health import HealthMonitor
 from condgen.adversarial.penalties import clip_weights
 from condgen.adversarial.schedules import factor
 from condgen.adversarial.task import Losses, Task, Turn, opponents_frozen
-from condgen.config import AUTO_WORKERS, OptimizerConfig, OptimizerName, RunConfig, part, to_plain
+from condgen.config import AUTO_WORKERS, OptimizerConfig, OptimizerName, RunConfig
 from condgen.data.loading import Order, batches
 from condgen.errors import UserError
-from condgen.runtime import checkpoint
 from condgen.runtime.device import channels_last
 from condgen.runtime.engine import Engine
 
@@ -74,10 +74,10 @@ class Trainer:
                 if repeat:
                     group = self._draw()
                 values |= self.play(turn, group)
-        self.task.forget_handed_over()
+        self.task.finish_iteration()
         self.iteration += 1
         self._update_averages()
-        return values
+        return values | self._observed()
 
     @torch.no_grad()
     def _update_averages(self) -> None:
@@ -109,9 +109,11 @@ class Trainer:
         for tensor, old in zip(statistics, before, strict=True):
             tensor.copy_(torch.where(finite, tensor, old))
         values = {f"{turn.player}/{name}": value.detach() for name, value in losses.items()}
-        values |= self.task.observations
-        self.task.observations = {}
-        return values | {f"{turn.player}/gradient_norm": norm}
+        return values | self._observed() | {f"{turn.player}/gradient_norm": norm}
+
+    def _observed(self) -> dict[str, Tensor]:
+        values, self.task.observations = self.task.observations, {}
+        return values
 
     def _losses(self, turn: Turn, batch: Any) -> Losses:
         losses = turn.loss(batch)
@@ -122,6 +124,10 @@ class Trainer:
     def _step(self, name: str, player: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
         """Average over ranks, clip, and step unless the gradient is not finite: then nothing of the player changes."""
         config = self.config.optimizers[name]
+        if self.engine.world_size > 1:  # a rank whose data left a parameter out must not fall out of step
+            for parameter in player.parameters():
+                if parameter.requires_grad and parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
         parameters = [parameter for parameter in player.parameters() if parameter.grad is not None]
         self.engine.average_gradients(parameters)
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])
@@ -205,91 +211,12 @@ class Trainer:
             self.task.train()
 
     def save(self) -> None:
-        """Write a checkpoint of everything that the next iteration depends on.
-
-        Raises:
-            UserError: weights are not finite, or the disk is full; the older checkpoints are left alone.
-        """
-        ranks = self.engine.gather({"random": self.engine.random_state(), "buffers": self._own_buffers()})
-        self.engine.on_main(lambda: self._write(ranks))
-
-    def _write(self, ranks: list[dict]) -> None:
-        broken = [name for name, value in self.task.named_parameters() if not value.isfinite().all()]
-        if broken:
-            raise UserError(
-                f"stopped at iteration {self.iteration}: {broken[0]} is not finite; the checkpoints before are good: "
-                "lower the learning rate and --resume"
-            )
-        state = {
-            "config": to_plain(self.config),
-            "iteration": self.iteration,
-            "drawn": self.drawn,
-            "rows": self.rows,
-            "task": self.task.saved_state(),
-            "averaged": {name: average.state_dict() for name, average in self.averaged.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "ranks": ranks,
-            "health": self.health.state(),
-            "skipped": self.skipped,
-            "skipped_in_a_row": self.skipped_in_a_row,
-        }
-        checkpoint.save(self.folder / "checkpoints", self.iteration, state, keep=self.config.trainer.keep_checkpoints)
+        """Write a checkpoint; see `state.save`."""
+        state.save(self)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint as if the run had not been interrupted. Call before `feed`.
-
-        Raises:
-            UserError: the checkpoint is damaged, or what cannot change in a run has changed.
-        """
-        whole = checkpoint.load(path)
-        model = part(whole["config"]["model"], type(self.config.model), f"{path}: model")  # options that are new since
-        _refuse_changes(path, {**whole["config"], "model": to_plain(model)}, to_plain(self.config))
-        if len(whole["ranks"]) != self.engine.world_size:
-            raise UserError(
-                f"{path} was made by {len(whole['ranks'])} processes and is resumed by {self.engine.world_size}; use "
-                "the same number, or start a new run with start_from=RUN/model"
-            )
-        mine = whole["ranks"][self.engine.rank]
-        self.task.load_saved_state({**whole["task"], **mine["buffers"]})
-        for name, average in self.averaged.items():
-            average.load_state_dict(whole["averaged"][name])
-        for name, optimizer in self.optimizers.items():
-            settings = [
-                {key: group[key] for key in ("betas", "alpha") if key in group} for group in optimizer.param_groups
-            ]
-            optimizer.load_state_dict(whole["optimizers"][name])
-            for group, setting in zip(optimizer.param_groups, settings, strict=True):
-                group.update(setting)  # the config's, which may have been changed on purpose
-            self.skipped[name].copy_(whole["skipped"][name])
-            self.skipped_in_a_row[name].copy_(whole["skipped_in_a_row"][name])
-        self.iteration, self.drawn, self.rows = whole["iteration"], whole["drawn"], whole["rows"]
-        self.health.load_state(whole["health"])
-        self.engine.restore_random_state(mine["random"])
-
-    def _own_buffers(self) -> dict[str, Tensor]:
-        """What differs between ranks besides random numbers: pools of fakes, batch statistics."""
-        if self.engine.world_size == 1:
-            return {}
-        buffers = dict(self.task.named_buffers())
-        return {name: value.cpu() for name, value in self.task.saved_state().items() if name in buffers}
-
-
-def _refuse_changes(path: Path, before: dict, now: dict) -> None:
-    """Learning rates and the like may change when a run goes on; networks, and what fixes the data's order, may not."""
-    for (name, old), new in zip(_fixed(before).items(), _fixed(now).values(), strict=True):
-        if old != new:
-            raise UserError(f"{path} was made with another {name}; resume with what it was made with, or start anew")
-
-
-def _fixed(config: dict) -> dict:
-    trainer = config["trainer"]
-    return {
-        "task": config["task"],
-        "model": config["model"],
-        "optimizers.*.name": {player: optimizer["name"] for player, optimizer in config["optimizers"].items()},
-        "trainer.ema_decay (0 or not)": trainer["ema_decay"] > 0,
-        **{f"trainer.{name}": trainer[name] for name in ("batch_size", "micro_batches", "seed")},
-    }
+        """Go on from a checkpoint; see `state.resume`."""
+        state.resume(self, path)
 
 
 def _optimizer(player: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from condgen.data.check import Pair
+    from collections.abc import Mapping, Sequence
+
+    from condgen.data.check_pairs import Pair
+    from condgen.data.media import Media
 
 app = typer.Typer()
 data = typer.Typer(help="Look after training data.", no_args_is_help=True)
@@ -35,21 +38,26 @@ def check(
     """Decode every picture or recording and name the rows that are missing, damaged, too small, changed, not
     aligned, or in two splits.
 
+    Fields called noisy and clean, or low and high, are compared as pairs, unless --pair names others.
+
     Exit code 1 when a row has an error.
     """
     from rich.console import Console
 
     from condgen.data import check as checks
+    from condgen.data import check_fields
     from condgen.data import findings as found
     from condgen.data.manifest import Manifest, Split
 
     rows = Manifest.read(manifest)
-    pairs = [_pair(text) for text in pair or ()]
-    fields = checks.guess_fields(rows, wanted=[name for one in pairs for name in (one.small, one.large)])
+    pairs = [_pair(text) for text in pair] if pair else check_fields.usual_pairs(rows)
+    fields = check_fields.guess_fields(rows, wanted=[name for one in pairs for name in (one.small, one.large)])
+    check_fields.refuse_no_pairs(pairs, fields)
     demands = checks.Demands(fields=fields, minimum_sizes={Split.TRAIN: minimum_size}, pairs=pairs, apart=("speaker",))
     findings = checks.check(rows, demands)
     if findings:
         found.print_findings(findings, Console())
+    _print_compared(pairs, fields)
     print(found.summary(rows, findings))
     if write_clean is not None:
         kept = found.write_clean(rows, findings, write_clean)
@@ -58,8 +66,16 @@ def check(
         raise typer.Exit(1)
 
 
+def _print_compared(pairs: Sequence[Pair], fields: Mapping[str, Media]) -> None:
+    """Nobody shall think that pairs were compared which were not."""
+    if pairs:
+        print(f"compared as pairs: {', '.join(map(str, pairs))}")
+    elif len(set(fields.values())) < len(fields):
+        print(f"no pairs compared among {', '.join(fields)}; --pair SMALL:LARGE:SCALE names two that hold the same")
+
+
 def _pair(text: str) -> Pair:
-    from condgen.data.check import Pair
+    from condgen.data.check_pairs import Pair
 
     small, _, rest = text.partition(":")
     large, _, scale = rest.partition(":")

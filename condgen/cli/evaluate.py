@@ -42,6 +42,8 @@ def evaluate(
         if not equals:
             raise UserError(f"--weights {pair!r} is not METRIC=FILE, e.g. lpips=alexnet.pth")
         files[name] = Path(file)
+        if name not in (also or ()):
+            raise UserError(f"--weights {pair!r} is of a metric that is not measured; add --also {name}")
     manifest = Manifest.read(data)
     task = ModelFolder.find(model).task
     evaluation = tasks.part(task, "evaluation")
@@ -66,10 +68,11 @@ def _print(table: dict[str, dict[str, float]]) -> None:
 
     shown = Table(box=None)
     shown.add_column("", overflow="fold")
-    for name in next(iter(table.values())):
+    names = list(dict.fromkeys(name for values in table.values() for name in values))
+    for name in names:
         shown.add_column(name, justify="right")
     for label, values in table.items():
-        shown.add_row(label, *(f"{value:.4f}" for value in values.values()))
+        shown.add_row(label, *(f"{values[name]:.4f}" if name in values else "" for name in names))
     console = Console()
     if not console.is_terminal:
         console.width = FILE_WIDTH

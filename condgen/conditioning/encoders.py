@@ -7,19 +7,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Labels (B,), whole numbers in [0, classes) -> (B, classes) float: 1 at the label, 0 elsewhere."""
     return F.one_hot(labels, classes).float()
-
-
-class LabelEmbedding(nn.Embedding):
-    """A learned vector for each class, N(0, 1) at first: labels (B,) -> (B, width)."""
-
-    def __init__(self, classes: int, width: int):
-        super().__init__(classes, width)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -73,21 +72,6 @@ class ConditionalBatchNorm(nn.Module):
     def forward(self, features: Tensor, vector: Tensor) -> Tensor:
         """features: (B, C, *spatial), vector: (B, V) -> (B, C, *spatial)."""
         return self.film(self.norm(features), vector)
-
-
-class ConditionalInstanceNorm(nn.Module):
-    """Instance norm whose scale and shift depend on the condition (Dumoulin et al., 2017, arXiv 1610.07629, eq. 5).
-
-    Args: as `Film`. Features need a spatial dimension with more than one position.
-    """
-
-    def __init__(self, channels: int, vector_width: int):
-        super().__init__()
-        self.film = Film(channels, vector_width)
-
-    def forward(self, features: Tensor, vector: Tensor) -> Tensor:
-        """features: (B, C, *spatial), vector: (B, V) -> (B, C, *spatial)."""
-        return self.film(F.instance_norm(features), vector)
 
 
 class _BatchNorm(nn.BatchNorm1d):

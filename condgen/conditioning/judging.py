@@ -118,8 +118,8 @@ class CodeRegressor(nn.Module):
 def mutual_information_bound(prediction: CodePrediction, code: LatentCode, space: CodeSpace) -> Tensor:
     """L_I = E log Q(c | G(z, c)) + H(c) in nats, a lower bound of I(c; G(z, c)) (Chen et al., 2016, eq. 5).
 
-    Generator and regressor both maximise it: subtract it, times a weight, from the generator's loss. A regressor
-    that guesses has 0 for categorical codes, a perfect one their entropy.
+    Generator and regressor both maximise it: subtract it, times a weight, from the losses of both players, since the
+    regressor is a part of the discriminator. One that guesses has 0 for categorical codes, a perfect one their entropy.
     """
     columns = zip(prediction.class_logits, code.categories.unbind(1), strict=True)
     missed = sum(F.cross_entropy(logits.float(), categories) for logits, categories in columns)

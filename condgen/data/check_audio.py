@@ -1,15 +1,16 @@
-"""What a data check hears: the defects of one recording, and whether two recordings of the same thing are aligned."""
+"""What a data check hears: the defects of one recording, and whether two recordings of the same thing fit together."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from condgen.data.audio import Form, Reader
-from condgen.data.findings import File
+from condgen.data.findings import Comparison, File
 from condgen.data.media import Problem
 
 SILENT = 10 ** (-80 / 20)  # of full scale: no sample above it, 10 dB over the noise of 16 bits, is silence
@@ -23,6 +24,12 @@ WHITENING = 0.75  # 1 is the phase transform, which gives empty bands as much to
 CLEAR = 20.0  # peak over rms of the cross-correlation: speech with noise down to -5 dB has more, two sentences less
 NEAR = 0.025  # seconds around a peak that belong to it
 TOLERANCE = 1  # samples: a filter or a resampler may round to either side
+OTHER_LEVEL = 6.0  # dB: noise, rooms and clipping change the level of speech by less
+BAND = (300.0, 3400.0)  # Hz, of a telephone: what every recording has, without rumble
+FRAME = 0.032  # seconds
+FEWEST_FRAMES = 10
+NOTHING = 1e-5  # of full scale, -100 dB: a frame below is digital silence, a pause of a synthetic voice or a drop-out
+LOUD, QUIET = 95, 10  # percentiles of the frames
 AMBIGUOUS = 0.5  # of the peak at no lag at all: a tone fits at every period, and echoes can be louder than the voice
 
 
@@ -68,49 +75,78 @@ class Listener:
             yield Problem(f"an offset of {offset:.3f} from zero", "subtract the mean", is_error=False)
 
 
-def compare(small: File, large: File) -> Iterator[Problem]:
-    """Whether two recordings have one form and one length and sound at the same time; told about the large one.
+@dataclass(frozen=True)
+class Alignment:
+    """How one signal lies on another."""
 
-    Lags are found by cross-correlation of the beginnings, with spectra partly whitened (generalized cross-correlation,
-    Knapp and Carter, 1976), because the plain correlation of speech is as wide as its vowels.
-    """
+    lag: int  # samples, positive if the first is late
+    clearness: float  # peak of the cross-correlation over the rms of the rest
+    at_no_lag: float  # correlation at no lag over the peak
+    inverted: bool  # the peak is negative
+
+
+def compare(small: File, large: File) -> Comparison:
+    """Whether two recordings have one form and one length and hold the same speech; told about the large one."""
     forms = [(file.look.sample_rate, file.look.channels) for file in (small, large)]
     if forms[0] != forms[1]:
         (rate, channels), (large_rate, large_channels) = forms
         text = f"{large_rate} Hz with {large_channels} channels, {small.field} has {rate} with {channels}"
-        yield Problem(text, "prepare the data anew, which resamples and mixes")
-    elif small.look.size != large.look.size:
+        return Comparison((Problem(text, "prepare the data anew, which resamples and mixes"),))
+    if small.look.size != large.look.size:
         text = f"{large.look.size[0]} samples, {small.field} has {small.look.size[0]}"
-        yield Problem(text, "align them, then cut both to one length")
-    else:
-        yield from _misalignment(small, large)
-
-
-def _misalignment(small: File, large: File) -> Iterator[Problem]:
+        return Comparison((Problem(text, "align them, then cut both to one length"),))
     one, other = _beginning(small.path), _beginning(large.path)
     if not one.any() or not other.any():
-        return  # silence is told elsewhere, or only begins these files
+        return Comparison()  # silence is told elsewhere, or only begins these files
     rate = small.look.sample_rate
-    lag, clearness, at_no_lag = peak_lag(one, other, round(LARGEST_LAG * rate), round(NEAR * rate))
-    if clearness < CLEAR:
+    alignment = align(one, other, round(LARGEST_LAG * rate), round(NEAR * rate))
+    if alignment.clearness < CLEAR:
         text = f"{small.field} does not sound like it"
-        yield Problem(text, "make sure that both are the same recording", is_error=False)
-    elif abs(lag) > TOLERANCE and at_no_lag < AMBIGUOUS:
-        way = "lags" if lag > 0 else "is ahead of"
-        yield Problem(f"{small.field} {way} {large.field} by {abs(lag)} samples", "align them")
+        return Comparison((Problem(text, "make sure that both are the same recording", is_error=False),))
+    if abs(alignment.lag) > TOLERANCE and alignment.at_no_lag < AMBIGUOUS:
+        way = "lags" if alignment.lag > 0 else "is ahead of"
+        text = f"{small.field} {way} {large.field} by {abs(alignment.lag)} samples"
+        return Comparison((Problem(text, "align them"),))
+    return _levels(one, other, alignment, small, large)
 
 
-def peak_lag(one: np.ndarray, other: np.ndarray, largest: int, near: int) -> tuple[int, float, float]:
+def _levels(one: np.ndarray, other: np.ndarray, alignment: Alignment, small: File, large: File) -> Comparison:
+    """Polarity, gain and floor of two aligned signals."""
+    one, other = (_speech_band(signal, small.look.sample_rate) for signal in (one, other))
+    energy = float(np.dot(other, other))
+    factor = float(np.dot(one, other)) / energy if energy else 0.0  # least squares: noise is not correlated with speech
+    frames = np.stack([_frame_levels(signal, small.look.sample_rate) for signal in (one, other)])
+    if not factor or frames.shape[1] < FEWEST_FRAMES:
+        return Comparison()
+    if alignment.inverted and factor < 0:  # both: an echo can turn the sign of one of them
+        text = f"{small.field} has the opposite polarity"
+        return Comparison((Problem(text, f"multiply {small.field} or {large.field} by -1"),))
+    gain = 20 * np.log10(abs(factor))
+    louder = np.subtract(*np.percentile(frames, LOUD, axis=1))
+    problems = []
+    if min(gain, louder) > OTHER_LEVEL or max(gain, louder) < -OTHER_LEVEL:  # both: strong echoes change the first
+        way = "louder" if gain > 0 else "softer"
+        text = f"speech in {small.field} is {abs(gain):.1f} dB {way}"
+        # a note, as it may be meant: a distant microphone beside a close one
+        problems.append(Problem(text, "a model learns to change levels too; scale one, if not meant", is_error=False))
+    sounding = frames[:, (frames > 20 * np.log10(NOTHING)).all(axis=0)]
+    if sounding.shape[1] < FEWEST_FRAMES:
+        return Comparison(tuple(problems))
+    floor = np.subtract(*np.percentile(sounding, QUIET, axis=1)) - gain
+    return Comparison(tuple(problems), float(floor))
+
+
+def align(one: np.ndarray, other: np.ndarray, largest: int, near: int) -> Alignment:
     """By how many samples `one` lags behind `other`, from their cross-correlation.
+
+    The spectra are partly whitened (generalized cross-correlation, Knapp and Carter, 1976), because the plain
+    correlation of speech is as wide as its vowels.
 
     Args:
         one: (samples,).
         other: (samples,).
         largest: lag that is considered, in samples.
         near: samples on either side of the peak that belong to it.
-
-    Returns:
-        The lag, positive if `one` is late; the peak over the rms of the rest; the correlation at no lag over the peak.
     """
     from scipy import fft
 
@@ -119,12 +155,32 @@ def peak_lag(one: np.ndarray, other: np.ndarray, largest: int, near: int) -> tup
     cross /= (np.abs(cross) + 1e-12 * np.abs(cross).max()) ** WHITENING
     circular = fft.irfft(cross, size)
     largest = min(largest, len(one) // 4, len(other) // 4)  # where less overlaps, two clicks are enough for a peak
-    magnitude = np.abs(np.concatenate([circular[size - largest :], circular[: largest + 1]]))
+    correlation = np.concatenate([circular[size - largest :], circular[: largest + 1]])
+    magnitude = np.abs(correlation)
     place = int(magnitude.argmax())
     rest = np.delete(magnitude, slice(max(0, place - near), place + near + 1))
     rms = float(np.sqrt(np.mean(np.square(rest)))) if len(rest) else 0.0
     peak = float(magnitude[place])
-    return place - largest, peak / rms if rms else 0.0, float(magnitude[largest]) / peak
+    return Alignment(
+        lag=place - largest,
+        clearness=peak / rms if rms else 0.0,
+        at_no_lag=float(magnitude[largest]) / peak,
+        inverted=bool(correlation[place] < 0),
+    )
+
+
+def _speech_band(signal: np.ndarray, rate: int) -> np.ndarray:
+    from scipy.signal import butter, sosfilt
+
+    low, high = (min(edge, share * rate) for edge, share in zip(BAND, (0.05, 0.45), strict=True))
+    return sosfilt(butter(2, (low, high), "bandpass", fs=rate, output="sos"), signal)
+
+
+def _frame_levels(signal: np.ndarray, rate: int) -> np.ndarray:
+    """(frames,) in dB of full scale."""
+    length = max(1, round(FRAME * rate))
+    frames = signal[: len(signal) // length * length].reshape(-1, length)
+    return 10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-20)
 
 
 def _beginning(path: Path) -> np.ndarray:

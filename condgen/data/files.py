@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are opened with a clear word, and files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,37 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from condgen.errors import UserError
+
+
+def opened(path: Path, what: str) -> BinaryIO:
+    """A file that is there and holds something, for reading.
+
+    Args:
+        what: it should be, e.g. "an image".
+
+    Raises:
+        UserError: it is missing, empty, a folder, a pipe or a device, or cannot be read.
+    """
+    try:
+        kind = os.stat(path).st_mode  # ahead of opening, which waits for ever at a pipe without a writer
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise UserError(f"{path}: is a pipe or a device; write it to a file first")
+        file = open(path, "rb", buffering=0)  # noqa: SIM115, the caller closes it
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, not {what}") from None
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be read ({problem.strerror}); check its permissions and the disk") from None
+    if os.fstat(file.fileno()).st_size:
+        return file
+    file.close()
+    raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:

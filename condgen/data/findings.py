@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,15 +45,32 @@ class File:
     def path(self) -> Path:
         return self.row.path(self.field)
 
+    @property
+    def by(self) -> str:
+        """As 640x480."""
+        return "x".join(map(str, self.look.size))
+
     def finding(self, problem: Problem) -> Finding:
         return Finding(self.row.line, str(self.row.fields[self.field]), problem.text, problem.fix, problem.is_error)
+
+    def about_all(self, problem: Problem) -> Finding:
+        """Of many rows, of which this is one."""
+        return Finding(WHOLE_FILE, self.row.manifest.name, problem.text, problem.fix, problem.is_error)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Of two files that hold the same."""
+
+    problems: tuple[Problem, ...] = ()
+    floor: float = math.nan  # dB, quietest parts of the small one over those of the large one; NaN: cannot be told
 
 
 def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> int:
     """Write the rows without errors to `path`, in the same folder because paths are relative to it; how many.
 
     Raises:
-        UserError: another folder, or no row is left.
+        UserError: another folder, an error that lies in no row in particular, or no row is left.
     """
     if path.suffix != ".jsonl" or path.resolve() == manifest.path.resolve():
         raise UserError(f"{path}: the clean manifest needs a name of its own that ends in .jsonl")
@@ -60,7 +78,9 @@ def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> 
         raise UserError(
             f"{path} must lie in the folder of {manifest.path}: the paths in it are relative to that folder"
         )
-    bad = {finding.line for finding in findings if finding.is_error}
+    bad = {finding.line: finding for finding in findings if finding.is_error}
+    if WHOLE_FILE in bad:
+        raise UserError(f"{path} is not written, as no row alone is to blame: {bad[WHOLE_FILE].problem}")
     good = [row.fields for row in manifest.all_rows if row.line not in bad]
     if not good:
         raise UserError(f"{path} is not written: every row of {manifest.path} has an error")

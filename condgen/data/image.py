@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
+from condgen.data.files import opened
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -163,17 +164,11 @@ def from_tensor(image: Tensor, like: np.ndarray) -> np.ndarray:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a folder, not an image") from None
-    except OSError as problem:
-        raise UserError(f"{path}: cannot be read ({problem.strerror}); check its permissions and the disk") from None
-    if not content:
-        raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
-    return content
+    with opened(path, "an image") as file:
+        try:
+            return file.readall()
+        except OSError as problem:
+            raise UserError(f"{path}: cannot be read ({problem.strerror}); check the disk") from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from condgen.errors import UserError
 AUDIBLE = 10 ** (-70 / 20)  # of full scale: a recording whose peak stays below has nothing in it
 
 _SPEAKERS = (
-    re.compile(r"(\d+)[-_]\d+[-_]\d+"),  # LibriSpeech and LibriTTS: speaker-chapter-utterance
+    re.compile(r"(\d+)[-_]\d+[-_]\d{4,}"),  # LibriSpeech and LibriTTS: speaker-chapter-utterance; no date
     re.compile(r"([ps]\d{3,})_\d+"),  # VCTK and VoiceBank: p225_001
 )
 _CLIP = re.compile(r"(.*\d-\d+)-[A-Z](-\d+)?")  # ESC: fold-recording-take, or with -class: takes of one recording
@@ -47,10 +47,15 @@ def speaker_of(path: Path) -> str:
     return named_speaker(path) or path.resolve().parent.name
 
 
-def clip_of(path: Path) -> str:
-    """The recording that a clip of noise was cut from, by its name in the manner of ESC-50, else the file itself."""
+def named_clip(path: Path) -> str | None:
+    """The recording that a clip of noise was cut from, by the file's name in the manner of ESC-50."""
     match = _CLIP.fullmatch(path.stem)
-    return match[1] if match else str(path)
+    return match[1] if match else None
+
+
+def clip_of(path: Path) -> str:
+    """The recording that a clip of noise was cut from, by its name, else the file itself."""
+    return named_clip(path) or str(path)
 
 
 def find_recordings(
@@ -123,28 +128,55 @@ def fault(signal: np.ndarray, sample_rate: int, minimum_seconds: float) -> str:
 
 
 class Sieve:
-    """Lets through what can be used; in training, no sound a second time, nor one of validation that came before."""
+    """Lets through what can be used; in training, no sound a second time, and no source of an earlier validation."""
 
     def __init__(self, sample_rate: int, pool: Executor):
         self.left_out: list[str] = []  # a line each: which file, and why
         self._sample_rate, self._pool = sample_rate, pool
-        self._heard: dict[str, Recording] = {}
+        self._heard: dict[str, tuple[Recording, Split]] = {}
+        self._held_out: dict[str, tuple[Recording, Split]] = {}  # by source
 
-    def sift(self, recordings: Sequence[Recording], split: Split, minimum_seconds: float) -> list[Recording]:
-        """The recordings that can be used; adds to `left_out` for the others."""
+    def sift(
+        self,
+        recordings: Sequence[Recording],
+        split: Split,
+        minimum_seconds: float,
+        source_of: Callable[[Path], str | None] | None = None,
+    ) -> list[Recording]:
+        """The recordings that can be used; adds to `left_out` for the others.
+
+        Args:
+            recordings: to be listened to.
+            split: where they are wanted; training comes last, as it gives way.
+            minimum_seconds: what is shorter is left out.
+            source_of: `named_speaker` or `named_clip`; None: any source may be in two splits.
+        """
         looks = self._pool.map(lambda recording: self._listen(recording, minimum_seconds), recordings)
         kept = []
         for recording, (reason, sound) in zip(
             recordings, with_progress(looks, "listening", len(recordings)), strict=True
         ):
-            if not reason and split == Split.TRAIN and sound in self._heard:
-                reason = f"the same sound as {self._heard[sound].path}"
+            source = source_of(recording.path) if source_of else None
+            if not reason and split == Split.TRAIN:
+                reason = self._known(recording.path, sound, source)
             if reason:
                 self.left_out.append(f"{recording.path}: {reason}")
-            else:
-                self._heard.setdefault(sound, recording)
-                kept.append(recording)
+                continue
+            self._heard.setdefault(sound, (recording, split))
+            if source and split != Split.TRAIN:
+                self._held_out.setdefault(source, (recording, split))
+            kept.append(recording)
         return kept
+
+    def _known(self, path: Path, sound: str, source: str | None) -> str:
+        """Why it must not be in training; empty: it may."""
+        if sound in self._heard:
+            other, split = self._heard[sound]
+            return f"is also in {split}" if other.path == path else f"the same sound as {other.path}"
+        if source in self._held_out:
+            other, split = self._held_out[source]
+            return f"its source ({source}) is also in {split}, in {other.path}"
+        return ""
 
     def _listen(self, recording: Recording, minimum_seconds: float) -> tuple[str, str]:
         """Why it is left out (empty: it is not), and a hash of its sound."""

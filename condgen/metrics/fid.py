@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,8 @@ def fid(
         fake: batches (B, 3, H, W), RGB in [0, 1]; for Inception of any size (resized to 299x299).
         real: the same.
         extractor: any module (B, 3, H, W) in [0, 1] -> (B, features), in place of Inception. The value is then
-            comparable only with values of the same extractor, whose class is reported. Put into evaluation mode.
+            comparable only with values of the same extractor, whose class is reported. A copy is used, in evaluation
+            mode.
         inception_weights: local copy of torch-fidelity's `weights-inception-2015-12-05-6726825d.pth`.
         device: where the features are computed.
 
@@ -53,7 +55,7 @@ def fid(
         name = "Inception-v3, 2048 features"
     else:
         real, size = _with_size(real)
-        metric = _metric(feature=extractor.cpu().eval(), normalize=True, input_img_size=size).to(device)
+        metric = _metric(feature=copy.deepcopy(extractor).cpu().eval(), normalize=True, input_img_size=size).to(device)
         name = type(extractor).__name__
     counts = {is_real: _count(metric, batches, is_real, device) for is_real, batches in ((True, real), (False, fake))}
     if min(counts.values()) < 2:

@@ -33,16 +33,27 @@ class ModelFolder:
     config: Any  # the task's own Config
 
     @classmethod
-    def find(cls, model: str | Path) -> ModelFolder:
-        """A shipped name, a folder, or a hub id `owner/name` (downloaded once and cached).
+    def find(cls, model: str | Path, task: str | None = None) -> ModelFolder:
+        """A folder, a shipped name, or a hub id `owner/name` (downloaded once and cached).
+
+        Args:
+            task: that the model must be of.
 
         Raises:
-            UserError: nothing of that name, or the folder is not a model folder.
+            UserError: nothing of that name, the folder is not a model folder, or the model is of another task.
         """
-        if (path := Path(model)).is_dir():
-            return cls.read(path)
-        if (shipped := SHIPPED / str(model)).is_dir():
+        found = cls._find(model)
+        if task is not None and found.task != task:
+            raise UserError(f"model {model} is of task {found.task}; `condgen models` lists those of task {task}")
+        return found
+
+    @classmethod
+    def _find(cls, model: str | Path) -> ModelFolder:
+        path, shipped = Path(model), SHIPPED / str(model)
+        if shipped.is_dir() and not (path / CONFIG).is_file():  # a run folder of a model's name does not hide it
             return cls.read(shipped)
+        if path.is_dir():
+            return cls.read(path)
         if str(model).count("/") == 1 and not str(model).startswith((".", "/", "~")):
             return cls.read(_download(str(model)))
         raise UserError(

@@ -15,6 +15,7 @@ from condgen.adversarial.objectives import (
     TaskSpecific,
     objective,
     reconstruction_energy,
+    refuse_misuse,
 )
 
 SOFTPLUS_1 = math.log(1 + math.e)  # softplus(1); softplus(-1) is 1 less
@@ -236,3 +237,25 @@ class TestTaskSpecific:
 def test_settings_reach_the_class():
     assert objective(ObjectiveName.ENERGY_BASED, margin=2).margin == 2
     assert objective(ObjectiveName.TASK_SPECIFIC, pi=0.25).pi == 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        (ObjectiveName.ENERGY_BASED, {}, "judges energies of an autoencoder"),
+        (ObjectiveName.HINGE, {"energies": True}, "judges logits"),
+        (ObjectiveName.WASSERSTEIN, {"lipschitz": False}, "weight_clip, e.g. 0.01"),
+        (ObjectiveName.RELATIVISTIC_AVERAGE, {"micro_batches": 2}, "micro_batches=1 and use one process"),
+    ],
+)
+def test_misuse_is_refused(name, change, words):
+    fitting = {"energies": False, "lipschitz": True, "micro_batches": 1}
+    with pytest.raises(ValueError, match=words):
+        refuse_misuse(name, **{**fitting, **change})
+    refuse_misuse(ObjectiveName.HINGE, **fitting)
+
+
+def test_a_mean_over_the_batch_needs_one_process(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="one process"):
+        refuse_misuse(ObjectiveName.RELATIVISTIC_AVERAGE, energies=False, lipschitz=True, micro_batches=1)

@@ -5,22 +5,12 @@ import math
 import pytest
 import torch
 
-from condgen.conditioning.encoders import CodeSpace, LabelEmbedding, one_hot
+from condgen.conditioning.encoders import CodeSpace, one_hot
 
 
 def test_one_hot():
     assert one_hot(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert one_hot(torch.tensor([2, 0]), 3).dtype == torch.float32
-
-
-def test_label_embedding():
-    embedding = LabelEmbedding(3, 5)
-    out = embedding(torch.tensor([2, 0, 2]))
-    assert out.shape == (3, 5)
-    assert torch.equal(out[0], out[2])
-    assert not torch.equal(out[0], out[1])
-    out[0].sum().backward()
-    assert embedding.weight.grad.sum(1).tolist() == [0, 0, 5]
 
 
 class TestCodeSpace:

@@ -195,6 +195,9 @@ def test_what_passed_is_not_decoded_again_until_it_changes(tmp_path, monkeypatch
     assert len(looked) == 1
     require_good(rows, Demands(fields=IMAGES, minimum_sizes={Split.TRAIN: 16}))
     assert len(looked) == 2
+    monkeypatch.setattr(checks, "VERSION", checks.VERSION + 1)  # a later condgen finds more
+    require_good(rows, demands)
+    assert len(looked) == 3
     path.write_bytes(b"")
     with pytest.raises(UserError, match="has 1 errors"):
         require_good(rows, demands)
@@ -230,6 +233,11 @@ def test_a_clean_manifest_stays_in_its_folder_and_is_not_empty(tmp_path):
     assert not (tmp_path / "clean.jsonl").exists()
 
 
-def test_a_manifest_without_files_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no row names a file"):
-        checks.guess_fields(manifest(tmp_path, {"split": "train", "text": "a bird"}))
+def test_what_lies_in_no_row_cannot_be_cleaned_away(tmp_path):
+    photo(tmp_path / "a.png")
+    rows, demands = manifest(tmp_path, train("a.png")), Demands(fields=IMAGES, splits=[Split.VALIDATION])
+    with pytest.raises(UserError, match="is not written, as no row alone is to blame: no row of split 'validation'"):
+        found.write_clean(rows, check(rows, demands), tmp_path / "clean.jsonl")
+    with pytest.raises(UserError, match=r"has 1 errors, see the table$"):
+        require_good(rows, demands)
+    assert not list(tmp_path.glob("*clean.jsonl"))

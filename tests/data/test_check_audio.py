@@ -10,11 +10,10 @@ from typer.testing import CliRunner
 
 from condgen.cli import app
 from condgen.data import manifest as manifests
-from condgen.data.check import Demands, Pair, check, guess_fields, require_good
-from condgen.data.check_audio import peak_lag
+from condgen.data.check import Demands, Pair, check, require_good
+from condgen.data.check_audio import align
 from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
-from condgen.errors import UserError
 
 RATE = 16000
 SECOND = RATE  # samples
@@ -195,34 +194,26 @@ def test_a_speaker_in_two_splits_is_an_error_of_the_training_rows(tmp_path):
     assert (finding.line, finding.problem, finding.is_error) == (1, "speaker 3 is also in test (line 3)", True)
 
 
-def test_the_command_needs_no_options_and_compares_pairs_when_asked(tmp_path):
+def test_the_command_compares_noisy_with_clean_and_says_so(tmp_path):
     clean = speech()
     row = pair(tmp_path, "a.wav", np.roll(clean, 37), clean, noise="dog.wav")
     path = str(manifest(tmp_path, row).path)
     result = CliRunner().invoke(app, ["data", "check", path])
-    assert result.exit_code == 0, result.output
-    assert "1 rows, 0 errors, 0 notes" in result.output
-    result = CliRunner().invoke(app, ["data", "check", path, "--pair", "noisy:clean"])
     assert result.exit_code == 1
     assert "noisy lags clean by 37 samples" in result.output
+    assert "compared as pairs: noisy:clean\n" in result.output
+    assert "1 rows, 1 errors, 0 notes" in result.output
     result = CliRunner().invoke(app, ["data", "check", path, "--minimum-size", str(2 * SECOND + 1)])
     assert "2.000 s, shorter than 2.000 s" in result.output
-
-
-def test_wanted_fields_are_taken_though_no_file_is_there(tmp_path):
-    stored(tmp_path / "a.wav", speech())
-    rows = manifest(tmp_path, {"split": "train", "clean": "a.wav", "noisy": "gone.flac", "photo": "gone.png"})
-    assert guess_fields(rows) == ALONE
-    assert guess_fields(rows, ["noisy"]) == AUDIO
-    with pytest.raises(UserError, match="no row has a file in 'loud'; files are in clean, noisy, photo"):
-        guess_fields(rows, ["loud"])
 
 
 def test_the_lag_of_an_impulse_is_exact():
     one, other = np.zeros(1000, np.float32), np.zeros(1000, np.float32)
     one[300], other[250] = 1, 1
-    lag, clearness, at_no_lag = peak_lag(one, other, largest=200, near=5)
-    assert lag == 50
-    assert clearness > 100
-    assert at_no_lag < 1e-3
-    assert peak_lag(other, one, largest=200, near=5)[0] == -50
+    alignment = align(one, other, largest=200, near=5)
+    assert alignment.lag == 50
+    assert alignment.clearness > 100
+    assert alignment.at_no_lag < 1e-3
+    assert not alignment.inverted
+    back = align(other, -one, largest=200, near=5)
+    assert (back.lag, back.inverted) == (-50, True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import png
@@ -160,10 +160,15 @@ def test_missing_folder_and_forbidden(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is a folder"):
         read(tmp_path)
 
-    def forbidden(path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match="is a pipe or a device"):
+        read(tmp_path / "pipe.png")
+
+    def forbidden(path, *_, **__):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    (tmp_path / "a.png").touch()
+    monkeypatch.setattr("builtins.open", forbidden)
     with pytest.raises(UserError, match="cannot be read \\(Permission denied\\)"):
         read(tmp_path / "a.png")
 

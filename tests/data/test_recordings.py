@@ -39,6 +39,7 @@ def record(path, seconds=1.0, seed=0, rate=16000, level=0.1):
         ("a/p225_001_mic1.flac", "p225"),
         ("anna/hello.wav", "anna"),
         ("anna/2024-05.wav", "anna"),
+        ("anna/2024-05-01.wav", "anna"),
     ],
 )
 def test_speakers_are_told_by_name_or_folder(path, speaker):

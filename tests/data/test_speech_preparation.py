@@ -11,7 +11,7 @@ import soundfile
 from condgen.data.manifest import Manifest, Split
 from condgen.data.mixing import active_level
 from condgen.data.recordings import Recording
-from condgen.data.speech_preparation import Degradations, Mixtures, Pair, find_pairs, prepare_mixtures, prepare_pairs
+from condgen.data.speech_preparation import Degradations, Mixtures, prepare_mixtures
 from condgen.errors import UserError
 
 RATE = 8000
@@ -34,6 +34,10 @@ def samples(out, row, side):
     assert rate == RATE
     assert hashlib.sha256((out / row[side]).read_bytes()).hexdigest() == row[f"{side}_sha256"]
     return signal
+
+
+def hash_of(name):
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
 
 
 def contents(folder):
@@ -159,67 +163,39 @@ def test_an_output_that_cannot_be_written_is_one_line(tmp_path, splits):
         prepare_mixtures(splits, tmp_path / "out", sample_rate=RATE)
 
 
-def test_pairs_are_found_by_name_whatever_the_folders_are_called(tmp_path):
-    for name in ("noisy/n_wav/p1_1.wav", "noisy/n_wav/p1_2.wav", "clean/c_wav/p1_1.flac", "clean/c_wav/p1_3.wav"):
-        record(tmp_path / name)
-    record(tmp_path / "clean/other/p1_1.wav")
-    pairs, left_out = find_pairs(tmp_path / "noisy", tmp_path / "clean")
-    assert pairs == [Pair(tmp_path / "noisy/n_wav/p1_1.wav", tmp_path / "clean/c_wav/p1_1.flac")]
-    assert [line.split("/", line.count("/"))[-1] for line in left_out][1:] == [
-        "p1_2.wav: has no clean partner",
-        "p1_3.wav: has no noisy partner",
-    ]
-    assert "other/p1_1.wav: has the name of" in left_out[0]
-    with pytest.raises(UserError, match="partners must have the same name"):
-        find_pairs(record(tmp_path / "x/q.wav").parent, tmp_path / "clean")
-
-
-def test_ready_pairs_are_resampled_together(tmp_path):
-    time = np.arange(48000) / 48000
-    clean = 0.3 * np.sin(2 * np.pi * 300 * time)
-    for side, signal in (("clean", clean), ("noisy", clean + 0.1 * np.sin(2 * np.pi * 1000 * time))):
-        (tmp_path / side).mkdir()
-        soundfile.write(tmp_path / side / "p226_001.wav", signal, 48000)
-    out = tmp_path / "out"
-    pairs, _ = find_pairs(tmp_path / "noisy", tmp_path / "clean")
-    prepared = prepare_pairs({Split.TEST: pairs}, out, sample_rate=RATE, left_out=["an earlier line"])
-    (row,) = Manifest.read(prepared.manifest).rows("test")
-    assert (row["speaker"], row["source_rate"], row["resampler"]) == ("p226", 48000, "soxr HQ")
-    noise = (samples(out, row, "noisy").astype(float) - samples(out, row, "clean")) / 2**15
-    expected = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
-    np.testing.assert_allclose(noise[200:-200], expected[200:-200], atol=1e-3)
-    assert prepared.left_out == ("an earlier line",)
-
-
-def test_pairs_that_are_no_pairs_are_left_out_with_a_line(tmp_path):
-    for side, seconds in (("noisy", 1.0), ("clean", 0.9)):
-        record(tmp_path / side / "unequal.wav", seconds)
-        record(tmp_path / side / "good.wav")
-        record(tmp_path / side / "short.wav", 0.1)
-    (tmp_path / "clean/text.wav").write_text("hello")
-    record(tmp_path / "noisy/text.wav")
-    pairs, _ = find_pairs(tmp_path / "noisy", tmp_path / "clean")
-    prepared = prepare_pairs({Split.TRAIN: pairs}, tmp_path / "out", sample_rate=RATE)
-    assert prepared.rows == {Split.TRAIN: 1}
-    assert len(prepared.left_out) == 3
-    assert any(
-        "unequal.wav: 8000 samples, but" in line and line.endswith("has 7200: not aligned")
-        for line in prepared.left_out
-    )
-    assert any("short.wav: 0.10 s, shorter than 0.5 s" in line for line in prepared.left_out)
-    bad = [pair for pair in pairs if pair.clean.stem == "unequal"]
-    with pytest.raises(UserError, match="no pair is left for train"):
-        prepare_pairs({Split.TRAIN: bad}, tmp_path / "none", sample_rate=RATE)
-
-
 @pytest.mark.parametrize("snr", [float("nan"), 400.0])
 def test_ratios_that_nobody_means_are_refused(snr):
     with pytest.raises(UserError, match="ratios must lie between -100 and 100 dB"):
         Mixtures([], [], [5.0, snr])
 
 
-@pytest.mark.parametrize("wrong", [{"sample_rate": 0}, {"sample_rate": 1_000_000}, {"seed": -1}])
-def test_rates_and_seeds_out_of_range_are_refused(tmp_path, wrong):
-    with pytest.raises(UserError, match="the sample rate must lie between 1000 and 655350 Hz and the seed not below 0"):
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"sample_rate": 0}, "the sample rate must lie between 1000 and 655350 Hz, got 0"),
+        ({"sample_rate": 1_000_000}, "the sample rate must lie between 1000 and 655350 Hz"),
+        ({"seed": -1}, "the seed must not be below 0, got -1"),
+    ],
+)
+def test_rates_and_seeds_out_of_range_are_refused(tmp_path, wrong, problem):
+    with pytest.raises(UserError, match=problem):
         prepare_mixtures({}, tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_speakers_and_recordings_of_noise_that_validation_has_are_left_out_of_training(tmp_path):
+    def named(folder, *names):
+        return [Recording(record(tmp_path / folder / name, seed=hash_of(name)), name[:-4], name) for name in names]
+
+    train = Mixtures(named("a", "7-1-0001.wav", "8-1-0001.wav"), named("n", "4-169127-A.wav", "4-5-A.wav"), (5,))
+    valid = Mixtures(named("v", "7-2-0001.wav"), named("m", "4-169127-B.wav"), (5,))
+    prepared = prepare_mixtures({Split.TRAIN: train, Split.VALIDATION: valid}, tmp_path / "out", sample_rate=RATE)
+    (row,) = Manifest.read(prepared.manifest).rows("train")
+    assert (row["speaker"], row["noise"]) == ("8", "4-5-A.wav")
+    assert prepared.left_out == (
+        f"{tmp_path}/a/7-1-0001.wav: its source (7) is also in validation, in {tmp_path}/v/7-2-0001.wav",
+        f"{tmp_path}/n/4-169127-A.wav: its source (4-169127) is also in validation, in {tmp_path}/m/4-169127-B.wav",
+    )
+    alone = {Split.TRAIN: Mixtures(train.speech[:1], train.noise, (5,)), Split.VALIDATION: valid}
+    with pytest.raises(UserError, match=r"no speech is left for train; .* is also in validation"):
+        prepare_mixtures(alone, tmp_path / "none", sample_rate=RATE)

@@ -89,6 +89,43 @@ def test_noisy_speech_of_one_speaker_says_what_to_do(tmp_path, random):
     assert ": 2 train pairs, 0 files left out" in whole.stdout
 
 
+def test_noisy_speech_keeps_speakers_and_takes_of_given_validation_out_of_training(tmp_path, random):
+    for name in (
+        "speech/1-10-0001",
+        "speech/2-10-0001",
+        "valid/1-20-0001",
+        "noise/4-1-A",
+        "noise/4-1-B",
+        "noise/4-2-A",
+    ):
+        speak(tmp_path / f"{name}.wav", random)
+    out = tmp_path / "out"
+    result = good(
+        *("noisy_speech", tmp_path / "speech", "--noise", tmp_path / "noise", "-o", out, "--sample-rate", RATE),
+        *("--validation", tmp_path / "valid", "--validation-noise", tmp_path / "noise/4-1-B.wav"),
+    )
+    assert ": 1 train, 1 validation pairs, 3 files left out" in result.stdout
+    lines = result.stderr.splitlines()
+    assert [line.rpartition("/")[0].count("left out: ") for line in lines] == [1, 1, 1]
+    assert "1-10-0001.wav: its source (1) is also in validation" in lines[0]
+    assert "4-1-A.wav: its source (4-1) is also in validation" in lines[1]
+    assert lines[2].endswith("4-1-B.wav: is also in validation")
+    (row,) = rows_of(out / "manifest.jsonl", "train")
+    assert (row["speaker"], row["noise"]) == ("2", "4-2-A.wav")
+
+
+def test_noisy_speech_notes_a_folder_of_unnamed_speakers_in_both_splits(tmp_path, random):
+    for name in ("me/a.wav", "me/b.wav", "n/a.wav", "n/b.wav"):
+        speak(tmp_path / name, random)
+    result = good(
+        *("noisy_speech", tmp_path / "me/a.wav", "--noise", tmp_path / "n/a.wav", "-o", tmp_path / "out"),
+        *("--validation", tmp_path / "me/b.wav", "--validation-noise", tmp_path / "n/b.wav", "--sample-rate", RATE),
+    )
+    assert ": 1 train, 1 validation pairs, 0 files left out" in result.stdout
+    assert result.stderr.startswith(f"note: {tmp_path / 'me'} is in training and validation")
+    assert result.stderr.count("\n") == 1
+
+
 def test_voicebank_demand_takes_own_archives_and_folders(tmp_path, random):
     names = {"train": ("p225_001", "p226_001", "p287_002"), "test": ("p232_001",)}
     for split, some in names.items():

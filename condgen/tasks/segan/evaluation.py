@@ -23,6 +23,7 @@ from condgen.metrics.pesq import pesq
 from condgen.metrics.segmental_snr import segmental_snr
 from condgen.metrics.si_sdr import si_sdr
 from condgen.metrics.stoi import stoi
+from condgen.metrics.table import means, unique_label
 from condgen.metrics.weighted_spectral_slope import weighted_spectral_slope
 from condgen.tasks.segan.data import read_pair
 from condgen.tasks.segan.pipeline import Pipeline
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from condgen.config import RunConfig
 
 Metric = Callable[[np.ndarray, np.ndarray, int], float]
-Table = Mapping[str, Mapping[str, float]]  # recording, metric
 
 METRICS: dict[str, Metric] = {"pesq": pesq, "stoi": stoi, "si_sdr": si_sdr, "ssnr": segmental_snr}
 """Of enhanced and clean speech (T,) and the sample rate; those of `composite` come on top in `evaluate`."""
@@ -58,8 +58,7 @@ def measure(
         values = {name: metric(made, clean, sample_rate) for name, metric in metrics.items()}
         if composites:
             values |= _composites(made, clean, sample_rate, values)
-        name = str(row.fields["noisy"])  # two rows may share it, with other clean speech
-        table[name if name not in table else f"{name} (line {row.line})"] = values
+        table[unique_label(str(row.fields["noisy"]), row.line, table)] = values
     return table
 
 
@@ -109,7 +108,8 @@ class Evaluation:
             soundfile.write(folder / f"{name}-{number}.wav", joined, self.rate)
             sounds[f"noisy, enhanced, clean {number}"] = Sound(torch.from_numpy(joined), self.rate)
         pictures = {"noisy, enhanced, clean": torch.from_numpy(shown).permute(2, 0, 1)}
-        return Report(_means(table, _judged(table)), pictures, sounds)
+        (mean,), _ = means(table)
+        return Report(mean, pictures, sounds)
 
 
 def picture(triples: Sequence[Sequence[np.ndarray]], sample_rate: int) -> np.ndarray:
@@ -140,13 +140,8 @@ def evaluate(
         missing.append("csig, cbak, covl: missing (they are made from pesq)")
     table = measure(partial(pipeline, sample_rate=rate), rows, rate, metrics, composites=composites)
     plain = measure(lambda noisy: noisy, rows, rate, metrics, composites=composites)
-    judged = _judged(table, plain)
-    for name, recordings in judged.items():
-        if unjudged := len(table) - len(recordings):
-            missing.append(
-                f"{name}: {unjudged} of {len(table)} recordings could not be judged and are left out of the means"
-            )
-    return {**table, "mean": _means(table, judged), "mean of noisy": _means(plain, judged)}, missing
+    (mean, mean_of_noisy), left_out = means(table, plain)
+    return {**table, "mean": mean, "mean of noisy": mean_of_noisy}, [*missing, *left_out]
 
 
 def _composites(made: np.ndarray, clean: np.ndarray, sample_rate: int, values: Mapping[str, float]) -> dict[str, float]:
@@ -157,22 +152,3 @@ def _composites(made: np.ndarray, clean: np.ndarray, sample_rate: int, values: M
         segmental_snr=values["ssnr"],
     )
     return {"csig": found.signal, "cbak": found.background, "covl": found.overall}
-
-
-def _judged(*tables: Table) -> dict[str, list[str]]:
-    """Of each metric, the recordings with a finite number in all tables, so that their means can be compared.
-
-    An infinite SI-SDR, of silence or of a recording without noise, would swallow every other.
-    """
-    names = next(iter(tables[0].values()))
-    return {
-        name: [label for label in tables[0] if all(np.isfinite(table[label][name]) for table in tables)]
-        for name in names
-    }
-
-
-def _means(table: Table, judged: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    return {
-        name: float(np.mean([table[label][name] for label in labels])) if labels else float("nan")
-        for name, labels in judged.items()
-    }

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.objectives import ObjectiveName, objective
+from condgen.adversarial.objectives import ObjectiveName, objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.tasks.segan.data import Batch
 from condgen.tasks.segan.gated import GatedGenerator
@@ -121,8 +121,6 @@ class Config:
             raise ValueError(
                 "without l1_weight, spectral_weight and snr_weight nothing ties the output to the clean speech"
             )
-        if self.objective in (ObjectiveName.ENERGY_BASED, ObjectiveName.BOUNDARY_EQUILIBRIUM):
-            raise ValueError(f"objective {self.objective} judges energies of an autoencoder, and this is a classifier")
         for name in SEGAN.players(self):
             player = getattr(self, name)
             reduction = player.stride ** len(player.channels)
@@ -168,10 +166,12 @@ class SEGAN(Task):
                 f"model.discriminator.reference_size {judge.reference_size} is taken from the first batch, which has "
                 f"{part} samples: make it smaller, or trainer.batch_size larger"
             )
-        if model.objective is ObjectiveName.WASSERSTEIN and not config.optimizers["discriminator"].weight_clip:
-            raise ValueError("objective wasserstein needs optimizers.discriminator.weight_clip, e.g. 0.01")
-        if model.objective is ObjectiveName.RELATIVISTIC_AVERAGE and trainer.micro_batches > 1:
-            raise ValueError("relativistic_average compares with the whole batch's mean: set trainer.micro_batches=1")
+        refuse_misuse(
+            model.objective,
+            energies=False,
+            lipschitz=bool(config.optimizers["discriminator"].weight_clip) or judge.norm is DiscriminatorNorm.SPECTRAL,
+            micro_batches=trainer.micro_batches,
+        )
 
     def turns(self) -> list[Turn]:
         """The generator first: its fakes then serve the discriminator, and it runs once an iteration, not twice."""

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
 
 import typer
+
+from condgen.tasks.verb_options import Device, Inputs, Model, Output, SkipExisting
 
 app = typer.Typer()
 
 
 @app.command()
 def enhance(
-    inputs: Annotated[
-        list[str], typer.Argument(help="Files, folders (all in them), patterns, or - for stdin.", metavar="INPUT")
-    ],
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="Folder, created if missing; for one file also a file; - for stdout.")
-    ],
-    model: Annotated[str, typer.Option(help="Shipped name, model folder, or hub id owner/name.")],
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist alone.")] = False,
+    inputs: Inputs,
+    output: Output,
+    model: Model,
+    device: Device = "auto",
+    skip_existing: SkipExisting = False,
 ) -> None:
     """Take the noise out of recordings of speech.
 
@@ -45,13 +42,10 @@ def enhance(
     loaded = []
 
     def prepare() -> _files.Process:
-        from condgen.errors import UserError
         from condgen.runtime.model_folder import ModelFolder
         from condgen.tasks.segan.pipeline import Pipeline
 
-        folder = ModelFolder.find(model)
-        if folder.task != "segan":
-            raise UserError(f"model {model} is of task {folder.task}; `condgen models` lists those of task segan")
+        folder = ModelFolder.find(model, task="segan")
         loaded.append((Pipeline.from_folder(folder, device=device), time.monotonic()))
         return loaded[0][0].enhance_file
 

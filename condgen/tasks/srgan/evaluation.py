@@ -18,6 +18,7 @@ from condgen.metrics.psnr import psnr
 from condgen.metrics.sharpness import sharpness
 from condgen.metrics.spectrum import spectral_distance
 from condgen.metrics.ssim import ssim
+from condgen.metrics.table import means, unique_label
 from condgen.tasks.srgan.data import read_pair
 from condgen.tasks.srgan.pipeline import Pipeline
 from condgen.tasks.srgan.task import SRGAN
@@ -44,7 +45,8 @@ def measure(
     for row in rows:
         low, high = read_pair(row, scale)
         made, wanted = _tensor(upscale(low)), _tensor(high)
-        table[name_of(row)] = {name: float(metric(made, wanted, border=scale)) for name, metric in metrics.items()}
+        label = unique_label(name_of(row), row.line, table)
+        table[label] = {name: float(metric(made, wanted, border=scale)) for name, metric in metrics.items()}
     return table
 
 
@@ -75,7 +77,8 @@ class Evaluation:
         shown = self.picture(upscale)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(shown).save(folder / f"{name}.png")
-        return Report(_means(table), {"bicubic, made, true": torch.from_numpy(shown).permute(2, 0, 1)})
+        (mean,), _ = means(table)
+        return Report(mean, {"bicubic, made, true": torch.from_numpy(shown).permute(2, 0, 1)})
 
     def picture(self, upscale: Pipeline) -> np.ndarray:
         """Details of the first photos: bicubic, made and true side by side, one photo a line."""
@@ -122,12 +125,8 @@ def evaluate(
     rows = manifest.rows(split)
     table = measure(upscale, rows, scale, metrics)
     plain = measure(lambda low: bicubic(low, scale), rows, scale, metrics)
-    return {**table, "mean": _means(table), "mean of bicubic": _means(plain)}, missing
-
-
-def _means(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    names = next(iter(table.values()))
-    return {name: float(np.mean([values[name] for values in table.values()])) for name in names}
+    (mean, mean_of_bicubic), left_out = means(table, plain)
+    return {**table, "mean": mean, "mean of bicubic": mean_of_bicubic}, [*missing, *left_out]
 
 
 def _lpips(weights: Path | None) -> Callable[..., Tensor]:

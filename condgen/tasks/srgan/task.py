@@ -12,7 +12,7 @@ from torch import Tensor
 
 from condgen.adversarial import health
 from condgen.adversarial.diversity import paired_feature_matching, pairwise_distance
-from condgen.adversarial.objectives import ObjectiveName, objective
+from condgen.adversarial.objectives import ObjectiveName, objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.tasks.srgan.data import Batch
 from condgen.tasks.srgan.networks import Activation, Discriminator, DiscriminatorHead, Generator
@@ -91,8 +91,6 @@ class Config:
         for name in ("pixel_weight", "content_weight", "adversarial_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.objective in (ObjectiveName.ENERGY_BASED, ObjectiveName.BOUNDARY_EQUILIBRIUM):
-            raise ValueError(f"objective {self.objective} judges energies of an autoencoder, and this is a classifier")
         if not self.pixel_weight and self.content_loss is ContentLoss.NONE:
             raise ValueError("without pixel_weight and content_loss nothing ties the output to the input")
         if self.content_loss is ContentLoss.DISCRIMINATOR and not self.adversarial_weight:
@@ -130,10 +128,12 @@ class SRGAN(Task):
             raise ValueError(f"data.crop {crop} is not a multiple of model.generator.scale {model.generator.scale}")
         if not model.adversarial_weight:
             return
-        if model.objective is ObjectiveName.WASSERSTEIN and not config.optimizers["discriminator"].weight_clip:
-            raise ValueError("objective wasserstein needs optimizers.discriminator.weight_clip, e.g. 0.01")
-        if model.objective is ObjectiveName.RELATIVISTIC_AVERAGE and config.trainer.micro_batches > 1:
-            raise ValueError("relativistic_average compares with the whole batch's mean: set trainer.micro_batches=1")
+        refuse_misuse(
+            model.objective,
+            energies=False,
+            lipschitz=bool(config.optimizers["discriminator"].weight_clip),
+            micro_batches=config.trainer.micro_batches,
+        )
         if model.discriminator.head is DiscriminatorHead.DENSE and crop != model.discriminator.crop:
             raise ValueError(
                 f"a dense discriminator built for crop {model.discriminator.crop} cannot judge data.crop {crop}: "

@@ -6,23 +6,21 @@ from typing import Annotated
 
 import typer
 
+from condgen.tasks.verb_options import Device, Inputs, Model, Output, SkipExisting
+
 app = typer.Typer()
 
 
 @app.command()
 def upscale(
-    inputs: Annotated[
-        list[str], typer.Argument(help="Files, folders (all in them), patterns, or - for stdin.", metavar="INPUT")
-    ],
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="Folder, created if missing; for one file also a file; - for stdout.")
-    ],
-    model: Annotated[str, typer.Option(help="Shipped name, model folder, or hub id owner/name.")] = "srgan-x4",
+    inputs: Inputs,
+    output: Output,
+    model: Model = "srgan-x4",
     tile: Annotated[
         str, typer.Option(help="auto, or N: compute N x N pixels of the input at a time; less needs less memory.")
     ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist alone.")] = False,
+    device: Device = "auto",
+    skip_existing: SkipExisting = False,
 ) -> None:
     """Enlarge photos.
 
@@ -44,13 +42,10 @@ def upscale(
     size = tile if tile == "auto" else _tile(tile)
 
     def prepare() -> _files.Process:
-        from condgen.errors import UserError
         from condgen.runtime.model_folder import ModelFolder
         from condgen.tasks.srgan.pipeline import Pipeline
 
-        folder = ModelFolder.find(model)
-        if folder.task != "srgan":
-            raise UserError(f"model {model} is of task {folder.task}; `condgen models` lists those of task srgan")
+        folder = ModelFolder.find(model, task="srgan")
         return Pipeline.from_folder(folder, device=device, tile=size).upscale_file
 
     endings = _files.Endings(readable=SUFFIXES[Media.IMAGE], writable=WRITABLE, fallback=".png")

@@ -35,7 +35,6 @@ def test_features_are_taken_behind_the_activation_of_a_normalised_picture(weight
     assert found.shape == (2, channels, 32 // shrink, 32 // shrink)
     assert isinstance(features[end - 1], nn.ReLU)
     torch.testing.assert_close(found, features[:end](fed))
-    assert not perceive.train().features.training
 
 
 def test_gradients_reach_the_fake_only(weights):

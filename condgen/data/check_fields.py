@@ -1,0 +1,87 @@
+"""Which fields of a manifest name files, and which two of them hold the same, for a check without a task."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from condgen.data.check_pairs import Pair
+from condgen.data.manifest import Manifest
+from condgen.data.media import SUFFIXES, Media, look_at
+from condgen.errors import UserError
+
+USUAL_PAIRS = (("noisy", "clean"), ("low", "high"))  # as the scripts of data_prep/ and the tasks call them
+SAMPLED = 5  # rows whose pictures tell the scale of a pair
+
+
+def guess_fields(manifest: Manifest, wanted: Iterable[str] = ()) -> dict[str, Media]:
+    """The fields whose texts end like names of files, for a check without a task; those of which no file exists only if
+    there are no others (the name of an original, say), or if they are wanted.
+
+    Raises:
+        UserError: there are none, or a wanted field names no file.
+    """
+    named = list(_named_files(manifest))
+    every = {name: kind for name, kind, _ in named}
+    there = {name: kind for name, kind, file in named if os.path.exists(file)}
+    if not every:
+        raise UserError(
+            f"{manifest.path}: no row names a file; a row looks like {{'split': 'train', 'image': 'a.png'}}"
+        )
+    for name in wanted:
+        if name not in every:
+            raise UserError(f"{manifest.path}: no row has a file in {name!r}; files are in {', '.join(every)}")
+    return (there or every) | {name: every[name] for name in wanted}
+
+
+def usual_pairs(manifest: Manifest) -> list[Pair]:
+    """Pairs by the usual names of their fields; the scale of pictures is that of most of the first rows."""
+    kinds = {name: kind for name, kind, _ in _named_files(manifest)}
+    pairs = []
+    for small, large in USUAL_PAIRS:
+        if small in kinds and kinds[small] == kinds.get(large):
+            scale = 1 if kinds[small] == Media.AUDIO else _scale(manifest, small, large)
+            pairs.append(Pair(small, large, scale))
+    return pairs
+
+
+def refuse_no_pairs(pairs: Iterable[Pair], fields: Mapping[str, Media]) -> None:
+    """Refuse what can be no pair.
+
+    Raises:
+        UserError: two kinds of file, one field twice, or a scale that does not fit.
+    """
+    for pair in pairs:
+        kinds = fields[pair.small], fields[pair.large]
+        if pair.small == pair.large:
+            raise UserError(f"{pair} is one field, a pair has two, such as noisy:clean")
+        if kinds[0] != kinds[1]:
+            raise UserError(f"{pair} is no pair: {pair.small} is {kinds[0]} and {pair.large} is {kinds[1]}")
+        if kinds[0] == Media.AUDIO and pair.scale != 1:
+            raise UserError(f"{pair}: recordings of a pair are equally long; write {pair.small}:{pair.large}")
+        if pair.scale < 1:
+            raise UserError(f"{pair}: the scale must be 1 or more")
+
+
+def _named_files(manifest: Manifest) -> Iterator[tuple[str, Media, Path]]:
+    """Field, kind and path of every text that ends like the name of a file."""
+    for row in manifest.all_rows:
+        for name, value in row.fields.items():
+            if not isinstance(value, str) or "\0" in value:
+                continue
+            for kind, suffixes in SUFFIXES.items():
+                if Path(value).suffix.lower() in suffixes:
+                    yield name, kind, manifest.path.parent / value
+
+
+def _scale(manifest: Manifest, small: str, large: str) -> int:
+    counts: Counter[int] = Counter()
+    for row in [row for row in manifest.all_rows if {small, large} <= row.fields.keys()][:SAMPLED]:
+        with contextlib.suppress(UserError):  # a path that leads elsewhere is a finding of the check
+            low, high = (look_at(row.path(name), Media.IMAGE).size for name in (small, large))
+            if low and high:
+                counts[max(1, round(high[0] / low[0]))] += 1
+    return counts.most_common(1)[0][0] if counts else 1
