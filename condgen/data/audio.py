@@ -8,7 +8,6 @@ file that holds less than its header promises is refused in one line, as are sam
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from condgen.data import mp3
+from condgen.data.files import opened
 from condgen.errors import UserError
 
 BLOCK = 65536  # frames of a block: 256 kB a channel, large enough that the calls cost nothing
@@ -27,8 +28,7 @@ LOUDEST = 64.0  # of full scale, 36 dB over: what lies above is not in [-1, 1], 
 
 _UNKNOWN_FRAMES = 2**62  # libsndfile gives 2**63 - 1 where a header states no length
 _STREAM_BYTES = 0x7FFF0000  # and above: what recorders and converters write that cannot come back to the header
-_CUT_OGG = ("lacks an end-of-stream bit", "Junk after the last page")  # libsndfile's log; some writers set no end
-_UNREAD_SHARE = 0.05  # of a file's bytes: more than the tags behind the sound
+_OGG_PAGE = 65307  # bytes of the largest
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Form:
 
     sample_rate: int  # Hz
     channels: int
-    frames: int  # as the header says, for MP3 possibly an estimate; 0: it does not say
+    frames: int  # as the header says; 0: it does not say
     container: str = "WAV"  # this and the next by libsndfile's names
     subtype: str = "PCM_16"
     tags: dict[str, str] = field(default_factory=dict)  # title, artist, ...
@@ -55,11 +55,13 @@ class Reader:
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        self._file = _opened(self.path)
+        self._file = opened(self.path, "an audio file")
         try:
             with _decoding(self.path):
                 _refuse_missing_bytes(self._file)
-                self._sound = _Forward(self._file.fileno(), closefd=False)  # any name, also not in UTF-8
+                _refuse_cut_ogg(self._file)
+                source = mp3.checked(self._file) or self._file.fileno()  # not its name, which may not be UTF-8
+                self._sound = _Forward(source, closefd=False)
                 self.form = _form(self._sound)
         except BaseException:
             self._file.close()
@@ -102,18 +104,10 @@ class Reader:
         )
 
     def _refuse_cut_short(self, done: int) -> None:
-        """Called at the end. An MP3's length may be an estimate; libsndfile reads no further even if it is too low."""
         if not done:
             raise UserError("holds no sound, 0 samples; record or export it again")
-        if self.form.container == "MP3":
-            size = os.fstat(self._file.fileno()).st_size
-            unread = size - os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
-            if unread > _UNREAD_SHARE * size and done >= self.form.frames:
-                raise UserError("is an MP3 of variable bit rate that does not state its length; convert it to WAV")
-        elif done < self.form.frames:
+        if done < self.form.frames:
             raise UserError(f"is damaged or cut short, {done} of {self.form.frames} samples; copy or download it again")
-        elif all(words in self._sound.extra_info for words in _CUT_OGG):
-            raise UserError("is cut short, its stream has no end; copy or download it again")
 
 
 def read(path: Path | str, sample_rate: int | None = None, mono: bool = False) -> tuple[np.ndarray, int]:
@@ -141,15 +135,13 @@ def read(path: Path | str, sample_rate: int | None = None, mono: bool = False) -
 
 
 def length(path: Path | str) -> int:
-    """How many frames a file has: by its header, or counted where that may only estimate.
+    """How many frames a file has: by its header, or counted where that does not say.
 
     Raises:
         UserError: as `read`.
     """
     with Reader(path) as reader:
-        if reader.form.frames and reader.form.container != "MP3":
-            return reader.form.frames
-        return sum(map(len, reader.blocks()))
+        return reader.form.frames or sum(map(len, reader.blocks()))
 
 
 class Resampler:
@@ -186,24 +178,6 @@ class _Forward(soundfile.SoundFile):
         return False
 
 
-def _opened(path: Path) -> BinaryIO:
-    try:
-        kind = os.stat(path).st_mode  # ahead of opening, which waits for ever at a pipe without a writer
-        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-            raise UserError(f"{path}: is a pipe or a device; write it to a file first")
-        file = open(path, "rb", buffering=0)  # noqa: SIM115, the reader closes it
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a folder, not an audio file") from None
-    except OSError as problem:
-        raise UserError(f"{path}: cannot be read ({problem.strerror}); check its permissions and the disk") from None
-    if os.fstat(file.fileno()).st_size:
-        return file
-    file.close()
-    raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
-
-
 @contextmanager
 def _decoding(path: Path) -> Iterator[None]:
     """Whatever goes wrong inside becomes one line that names the file."""
@@ -213,7 +187,7 @@ def _decoding(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: {problem}") from None
     except soundfile.LibsndfileError as problem:
         if problem.error_string.startswith("Format not recognised"):
-            text = "is no audio, is damaged, or of a kind that is not read; convert it to WAV or FLAC"
+            text = mp3.NO_AUDIO
         else:
             reason = problem.error_string.removeprefix("Error : ").rstrip(".")
             text = f"is damaged or cut short ({reason}); copy or download it again"
@@ -235,6 +209,22 @@ def _refuse_missing_bytes(file: BinaryIO) -> None:
             "copy or download it again"
         )
     file.seek(0)
+
+
+def _refuse_cut_ogg(file: BinaryIO) -> None:
+    """The last page (RFC 3533, section 6) is whole, and last by its flag if anything is behind it. Rewound as above.
+
+    Libsndfile takes what is there. The flag alone is not asked for: some writers never set it.
+    """
+    is_ogg = file.read(4) == b"OggS"
+    file.seek(max(0, os.fstat(file.fileno()).st_size - 2 * _OGG_PAGE))
+    tail = file.read() if is_ogg else b""
+    file.seek(0)
+    page = tail[max(0, tail.rfind(b"OggS")) :].ljust(27, b"\xff")
+    end = 27 + page[26]
+    end += sum(page[27:end])
+    if is_ogg and (not page.startswith(b"OggS") or end > len(page) or (end < len(page) and not page[5] & 4)):
+        raise UserError("is cut short, its stream has no end; copy or download it again")
 
 
 def _refuse_sound_behind(file: BinaryIO, end: int, order: str, size: int) -> None:
