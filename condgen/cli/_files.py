@@ -89,7 +89,7 @@ def _run_files(
 ) -> None:
     problems: list[str] = []
     found = list(_find(inputs, endings.readable, Path(output), problems))
-    as_file = _names_file(inputs, output, endings)
+    as_file = names_file(inputs, output, endings)
     jobs = [(one.path, Path(output) if as_file else Path(output) / _renamed(one.inside, endings)) for one in found]
     jobs, clashes = _without_clashes(jobs)
     todo = [job for job in jobs if not (skip_existing and os.path.exists(job[1]))]
@@ -214,25 +214,25 @@ def _why_not_there(given: str) -> str:
     return "there is no such file; check the spelling"
 
 
-def _names_file(inputs: Sequence[str], output: str, endings: Endings) -> bool:
+def names_file(inputs: Sequence[str], output: str, endings: Endings) -> bool:
     """Whether the output is a file. Raises UserError where it can be neither a file nor a folder."""
     if not output:
         raise UserError("-o is empty; name a file or a folder")
     path = Path(output)
     looks_like_folder = os.path.isdir(path) or output.endswith(("/", os.sep)) or not path.suffix
     if looks_like_folder:
-        _refuse_no_folder(path)
+        refuse_no_folder(path)
         return False
     if len(inputs) > 1 or os.path.isdir(inputs[0]) or _is_pattern(inputs[0]):
         raise UserError(f"{output}: several inputs need a folder as output; write {output}/ if this is to be one")
     if path.suffix.lower() not in endings.writable:
         known = " ".join(sorted(endings.writable))
         raise UserError(f"{output}: the ending must be one of {known}; write {output}/ if this is to be a folder")
-    _refuse_no_folder(path.parent)
+    refuse_no_folder(path.parent)
     return True
 
 
-def _refuse_no_folder(path: Path) -> None:
+def refuse_no_folder(path: Path) -> None:
     """Every existing part of the path must be a folder; the rest is created when something is written."""
     standing = next((place for place in (path, *path.parents) if os.path.lexists(place)), Path.cwd())
     if not os.path.isdir(standing):
@@ -264,7 +264,7 @@ def _run_standard(inputs: Sequence[str], output: str, prepare: Callable[[], Proc
                 shutil.copyfileobj(sys.stdin.buffer, file)
         if output == STANDARD:
             target = Path(work, "stdout").with_suffix(endings.fallback)
-        elif not _names_file([str(source)], output, endings):
+        elif not names_file([str(source)], output, endings):
             target = Path(output, source.name).with_suffix(endings.fallback)
         try:
             _attempt(process, source, target)

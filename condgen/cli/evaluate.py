@@ -21,7 +21,7 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Manifest (JSON Lines).")],
     split: Annotated[str, typer.Option(help="Which rows.")] = "validation",
     also: Annotated[list[str] | None, typer.Option(help="A further metric that needs weights, e.g. lpips.")] = None,
-    weights: Annotated[list[str] | None, typer.Option(help="METRIC=FILE: its weights, instead of a download.")] = None,
+    weights: Annotated[list[str] | None, typer.Option(help="METRIC=FILE: its weights; judge=MODEL.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Also write the table as JSON.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
@@ -42,8 +42,6 @@ def evaluate(
         if not equals:
             raise UserError(f"--weights {pair!r} is not METRIC=FILE, e.g. lpips=alexnet.pth")
         files[name] = Path(file)
-        if name not in (also or ()):
-            raise UserError(f"--weights {pair!r} is of a metric that is not measured; add --also {name}")
     manifest = Manifest.read(data)
     task = ModelFolder.find(model).task
     evaluation = tasks.part(task, "evaluation")

@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from condgen.conditioning.condition import Condition
+from condgen.errors import UserError
+
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Labels (B,), whole numbers in [0, classes) -> (B, classes) float: 1 at the label, 0 elsewhere."""
     return F.one_hot(labels, classes).float()
+
+
+def label_condition(classes: Sequence[str], count: int, labels: Sequence[str] | None) -> Condition:
+    """One label for each of `count` samples as a one-hot vector.
+
+    Raises:
+        UserError: labels are missing, unknown, not one for each, or the model knows none.
+    """
+    if not classes:
+        if labels is not None:
+            raise UserError("this model knows no labels; leave them out")
+        return Condition()
+    known = ", ".join(classes)
+    if labels is None or len(labels) != count:
+        given = 0 if labels is None else len(labels)
+        raise UserError(f"this model needs a label for each of {count} pictures, got {given}; it knows {known}")
+    for label in labels:
+        if label not in classes:
+            raise UserError(f"this model knows no label {label!r}; it knows {known}")
+    return Condition(vector=one_hot(torch.tensor([list(classes).index(label) for label in labels]), len(classes)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,6 +122,8 @@ def evaluate(
             metrics[name] = _lpips(weights.get(name))
         except UserError as problem:
             missing.append(f"{name}: missing ({problem})")
+    for name in set(weights) - set(also):
+        raise UserError(f"weights for {name!r}, which is not measured: add --also {name}")
     rows = manifest.rows(split)
     table = measure(upscale, rows, scale, metrics)
     plain = measure(lambda low: bicubic(low, scale), rows, scale, metrics)

@@ -1,0 +1,1 @@
+"""Adversarially learned inference, an encoder and a decoder in one game: ALI and BiGAN (both 2017)."""

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Pictures by label or latent code, from labelled pictures to a model and its figures. See README.md beside this file.
+#
+#   recipes/class_conditional/run.sh [--stage 1] [--stop-stage 4] [--source DIR] [--judge MODEL] [--output DIR]
+#                                    [--config NAME | --mini] [key=value ...]
+#
+#   stage 1  prepare data     MNIST is fetched, or taken from --source (--mini: drawn shapes)
+#   stage 2  train            a classifier that judges samples, unless --judge names one, then the game
+#   stage 3  evaluate         labels of samples and their distance from real pictures, by the judge
+#   stage 4  samples          a grid by label or by latent code
+#
+#   --source      folder that has the files of MNIST already
+#   --judge       model of task image_classifier
+#   --config      acgan_mnist (default), or another file of conf/: cgan_mnist, projection_mnist, infogan_mnist,
+#                 semi_supervised_mnist
+#   --mini        drawn shapes and tiny networks: under a minute, no network access
+#   key=value     overrides for the game, e.g. model.objective=hinge
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+python=${PYTHON:-python}
+stage=1 stop_stage=4 source="" judge="" output="" name="" mini="" overrides=()
+
+fail() { echo "run.sh: $1" >&2; exit 1; }
+need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
+number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
+
+while (($#)); do
+  case $1 in
+    --stage) number "$@"; stage=$2; shift 2 ;;
+    --stop-stage) number "$@"; stop_stage=$2; shift 2 ;;
+    --source) need "$@"; source=$2; shift 2 ;;
+    --judge) need "$@"; judge=$2; shift 2 ;;
+    --config) need "$@"; name=$2; shift 2 ;;
+    --output) need "$@"; output=$2; shift 2 ;;
+    --mini) mini=1; shift ;;
+    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *=*) overrides+=("$1"); shift ;;
+    *) fail "unknown option $1; see --help" ;;
+  esac
+done
+[[ -z $mini || -z $source$name ]] || fail "--mini draws its own pictures: leave out --source and --config"
+[[ -z $mini ]] || name=mini
+name=${name:-acgan_mnist}
+[[ -f $here/conf/$name.yaml ]] || fail "there is no $here/conf/$name.yaml; see --help"
+judge_config=judge_mnist
+[[ -z $mini ]] || judge_config=judge_mini
+output=${output:-runs/$name}
+manifest=$output/data/manifest.jsonl
+
+"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
+
+wanted() { ((stage <= $1 && $1 <= stop_stage)); }
+condgen() { "$python" -m condgen "$@"; }
+judging=${judge:-$output/judge/model}
+
+if wanted 1; then
+  echo "== stage 1: data"
+  if [[ -n $mini ]]; then
+    "$python" "$root/data_prep/synthetic_shapes.py" -o "$output/data"
+  elif [[ -n $source ]]; then
+    "$python" "$root/data_prep/torchvision_images.py" mnist --source "$source" -o "$output/data"
+  else
+    "$python" "$root/data_prep/torchvision_images.py" mnist --download -o "$output/data"
+  fi
+fi
+
+if wanted 2; then
+  if [[ -z $judge ]]; then
+    echo "== stage 2: training, the judge"
+    condgen train "$here/conf/$judge_config.yaml" "data.manifest=$manifest" -o "$output/judge" --resume
+  fi
+  echo "== stage 2: training, the game"
+  condgen train "$here/conf/$name.yaml" "data.manifest=$manifest" "data.judge=$judging" \
+    ${overrides[@]+"${overrides[@]}"} -o "$output/game" --resume
+fi
+
+if wanted 3; then
+  echo "== stage 3: judged on as many samples as there are validation pictures"
+  condgen evaluate "$output/game/model" --data "$manifest" --weights "judge=$judging" -o "$output/game/evaluation.json"
+  [[ -n $judge ]] || condgen evaluate "$judging" --data "$manifest" -o "$output/judge/evaluation.json"
+fi
+
+if wanted 4; then
+  echo "== stage 4: samples"
+  condgen sample --model "$output/game/model" -o "$output/samples/grid.png"
+fi
