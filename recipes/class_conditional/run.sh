@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Pictures by label or latent code, from labelled pictures to a model and its figures. See README.md beside this file.
 #
-#   recipes/class_conditional/run.sh [--stage 1] [--stop-stage 4] [--source DIR] [--judge MODEL] [--output DIR]
-#                                    [--config NAME | --mini] [key=value ...]
+#   recipes/class_conditional/run.sh [--stage 1] [--stop-stage 4] [--source DIR | --data DIR] [--judge MODEL]
+#                                    [--output DIR] [--config NAME | --mini] [key=value ...]
 #
-#   stage 1  prepare data     MNIST is fetched, or taken from --source (--mini: drawn shapes)
+#   stage 1  prepare data     MNIST is fetched, or taken from --source, or pictures of your own from --data
 #   stage 2  train            a classifier that judges samples, unless --judge names one, then the game
 #   stage 3  evaluate         labels of samples and their distance from real pictures, by the judge
 #   stage 4  samples          a grid by label or by latent code
 #
 #   --source      folder that has the files of MNIST already
+#   --data        folder of pictures with one sub-folder a class; trained on in colour at 32 pixels
 #   --judge       model of task image_classifier
 #   --config      acgan_mnist (default), or another file of conf/: cgan_mnist, projection_mnist, infogan_mnist,
 #                 semi_supervised_mnist
@@ -20,7 +21,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 python=${PYTHON:-python}
-stage=1 stop_stage=4 source="" judge="" output="" name="" mini="" overrides=()
+stage=1 stop_stage=4 source="" judge="" data="" output="" name="" mini="" overrides=()
 
 fail() { echo "run.sh: $1" >&2; exit 1; }
 need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
@@ -31,6 +32,7 @@ while (($#)); do
     --stage) number "$@"; stage=$2; shift 2 ;;
     --stop-stage) number "$@"; stop_stage=$2; shift 2 ;;
     --source) need "$@"; source=$2; shift 2 ;;
+    --data) need "$@"; data=$2; shift 2 ;;
     --judge) need "$@"; judge=$2; shift 2 ;;
     --config) need "$@"; name=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
@@ -40,7 +42,8 @@ while (($#)); do
     *) fail "unknown option $1; see --help" ;;
   esac
 done
-[[ -z $mini || -z $source$name ]] || fail "--mini draws its own pictures: leave out --source and --config"
+[[ -z $source || -z $data ]] || fail "--source and --data exclude each other: give one of them"
+[[ -z $mini || -z $source$data$name ]] || fail "--mini draws its own pictures: leave out --source, --data and --config"
 [[ -z $mini ]] || name=mini
 name=${name:-acgan_mnist}
 [[ -f $here/conf/$name.yaml ]] || fail "there is no $here/conf/$name.yaml; see --help"
@@ -59,6 +62,8 @@ if wanted 1; then
   echo "== stage 1: data"
   if [[ -n $mini ]]; then
     "$python" "$root/data_prep/synthetic_shapes.py" -o "$output/data"
+  elif [[ -n $data ]]; then
+    "$python" "$root/data_prep/image_folder.py" "$data" --size 32 -o "$output/data"
   elif [[ -n $source ]]; then
     "$python" "$root/data_prep/torchvision_images.py" mnist --source "$source" -o "$output/data"
   else
@@ -66,14 +71,21 @@ if wanted 1; then
   fi
 fi
 
+own=() # what both trainings are told of pictures of one's own
+if [[ -n $data ]]; then
+  list="import json, sys; from condgen.data.manifest import Manifest
+print(json.dumps(sorted({row['label'] for row in Manifest.read(sys.argv[1]).all_rows})))"
+  own=("model.classes=$("$python" -c "$list" "$manifest")" model.size=32 model.image_channels=3)
+fi
+
 if wanted 2; then
   if [[ -z $judge ]]; then
     echo "== stage 2: training, the judge"
-    condgen train "$here/conf/$judge_config.yaml" "data.manifest=$manifest" -o "$output/judge" --resume
+    condgen train "$here/conf/$judge_config.yaml" "data.manifest=$manifest" ${own[@]+"${own[@]}"} -o "$output/judge" --resume
   fi
   echo "== stage 2: training, the game"
   condgen train "$here/conf/$name.yaml" "data.manifest=$manifest" "data.judge=$judging" \
-    ${overrides[@]+"${overrides[@]}"} -o "$output/game" --resume
+    ${own[@]+"${own[@]}"} ${overrides[@]+"${overrides[@]}"} -o "$output/game" --resume
 fi
 
 if wanted 3; then

@@ -31,9 +31,9 @@ def configs() -> dict[str, Config]:
         conditioning=GeneratorConditioning.CONDITIONAL_BATCH_NORM,
         residual=True,
     )
-    for penalty in (Penalty.WGAN_GP, Penalty.R1):
+    for penalty, objective in ((Penalty.WGAN_GP, ObjectiveName.WASSERSTEIN), (Penalty.R1, ObjectiveName.HINGE)):
         found[f"penalty-{penalty}"] = config(
-            penalty=penalty, norm=DiscriminatorNorm.NONE, critic_steps=2, residual=True
+            objective=objective, penalty=penalty, norm=DiscriminatorNorm.NONE, critic_steps=2
         )
     found["virtual-batch-norm"] = config(norm=DiscriminatorNorm.VIRTUAL_BATCH)
     found["minibatch-discrimination"] = config(minibatch_kernels=5)
@@ -54,7 +54,7 @@ def config(
     codes: CodesConfig | None = None,
 ) -> Config:
     """Pictures of 28 pixels and networks of a few channels."""
-    if objective is ObjectiveName.WASSERSTEIN:
+    if objective is ObjectiveName.WASSERSTEIN and penalty is Penalty.NONE:
         norm = DiscriminatorNorm.SPECTRAL
     if objective in ENERGIES:
         norm = DiscriminatorNorm.NONE
