@@ -66,7 +66,7 @@ if wanted 1; then
   else
     "$python" "$root/data_prep/voicebank_demand.py" -o "$output/data"
   fi
-  condgen data check "$manifest" --pair noisy:clean
+  condgen data check "$manifest"
 fi
 
 if wanted 2; then
