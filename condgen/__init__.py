@@ -27,7 +27,7 @@ def load(model: str, *, device: str = "auto", **options) -> Any:
 
     >>> upscale = condgen.load("srgan-x4")
     >>> upscale(PIL.Image.open("photo.jpg")).save("photo_x4.png")
-    >>> enhance = condgen.load("runs/segan/segan/model")
+    >>> enhance = condgen.load("segan")
     >>> clean = enhance(noisy, sample_rate=44100)  # arrays or tensors (T,) or (channels, T) in [-1, 1]
     """
     from condgen.runtime.model_folder import ModelFolder

@@ -31,8 +31,15 @@ def main() -> None:
 
 
 def _half(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """fp16 keeps three more bits than the bf16 that inference computes in. Counters stay whole numbers."""
-    return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    """fp16 keeps three more bits than the bf16 that inference computes in. Counters stay whole numbers, and what fp16
+    cannot hold, such as the variance of loud features, stays as it is.
+    """
+    return {name: _narrowed(tensor) for name, tensor in tensors.items()}
+
+
+def _narrowed(tensor: torch.Tensor) -> torch.Tensor:
+    fits = tensor.is_floating_point() and tensor.half().isfinite().all()
+    return tensor.half() if fits else tensor
 
 
 if __name__ == "__main__":

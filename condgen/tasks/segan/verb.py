@@ -16,17 +16,17 @@ app = typer.Typer()
 def enhance(
     inputs: Inputs,
     output: Output,
-    model: Model,
+    model: Model = "segan",
     device: Device = "auto",
     skip_existing: SkipExisting = False,
 ) -> None:
     """Take the noise out of recordings of speech.
 
-    condgen enhance noisy.wav -o clean.wav --model runs/segan/segan/model
+    condgen enhance noisy.wav -o clean.wav
 
-    condgen enhance interviews/ -o enhanced/ --model MODEL --skip-existing
+    condgen enhance interviews/ -o enhanced/ --skip-existing
 
-    condgen enhance - -o - --model MODEL < noisy.wav > clean.wav
+    condgen enhance - -o - < noisy.wav > clean.wav
 
     Reads wav, flac, ogg, opus, mp3 and aiff of any sample rate, length and
     number of channels, each enhanced for itself. Rate, length, bit depth and
