@@ -123,7 +123,7 @@ def test_what_cannot_be_judged_is_left_out_of_the_means_and_said(tmp_path, speec
     assert all(np.isnan(value) for value in table["noisy2.wav"].values())
     for label in ("mean", "mean of noisy"):
         assert table[label] == pytest.approx(wanted[label])
-    words = "1 of 3 recordings could not be judged and are left out of the means"
+    words = "1 of 3 samples could not be judged and are left out of the means"
     assert missing == [f"{name}: {words}" for name in (*ALL, *COMPOSITES)]
 
 
@@ -141,7 +141,7 @@ def test_an_infinite_measure_does_not_swallow_the_mean(tmp_path, speech):
     assert table["noisy2.wav"]["si_sdr"] == -np.inf
     assert table["mean"]["si_sdr"] == table["noisy0.wav"]["si_sdr"]
     assert table["mean of noisy"]["si_sdr"] == pytest.approx(table["mean"]["si_sdr"])
-    assert "si_sdr: 2 of 3 recordings could not be judged and are left out of the means" in missing
+    assert "si_sdr: 2 of 3 samples could not be judged and are left out of the means" in missing
 
 
 def test_where_nothing_can_be_judged_the_mean_is_no_number(tmp_path):
