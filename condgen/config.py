@@ -80,7 +80,7 @@ class TrainerConfig:
     iterations: int = 100_000
     batch_size: int = 16  # samples an iteration, over all processes and micro-batches
     micro_batches: int = 1  # gradient accumulation: the batch is played in so many parts
-    ema_decay: float = 0  # of the players that inference uses; 0: no averaged weights
+    ema_decay: float = 0  # of the players that inference uses, less in the first iterations; 0: no averaged weights
     seed: int = 0
     precision: Precision = Precision.AUTO
     device: str = "auto"

@@ -53,7 +53,6 @@ class Trainer:
         }
         names = task.inference if config.trainer.ema_decay else ()
         self.averaged = {name: copy.deepcopy(getattr(task, name)).requires_grad_(False) for name in names}
-        self._average = get_ema_multi_avg_fn(config.trainer.ema_decay)
         self.health = HealthMonitor()
         self.iteration = 0
         self.drawn = 0  # micro-batches taken from the data, on each rank
@@ -83,12 +82,15 @@ class Trainer:
     def _update_averages(self) -> None:
         """Weights by exponential moving average, and batch norm statistics with them: the newest are not theirs.
 
-        Other buffers, such as the vectors of a spectral norm, follow the newest.
+        Other buffers, such as the vectors of a spectral norm, follow the newest. The decay grows from 2/11 on, as in
+        TensorFlow's ExponentialMovingAverage, so that what the run began with is soon forgotten.
         """
+        decay = min(self.config.trainer.ema_decay, (1 + self.iteration) / (10 + self.iteration))
+        average_in_place = get_ema_multi_avg_fn(decay)
         for name, average in self.averaged.items():
             player = getattr(self.task, name)
             averaged = [*average.parameters(), *_running_statistics(average)]
-            self._average(averaged, [*player.parameters(), *_running_statistics(player)], None)
+            average_in_place(averaged, [*player.parameters(), *_running_statistics(player)], None)
             kept = {id(tensor) for tensor in averaged}
             for old, new in zip(average.buffers(), player.buffers(), strict=True):
                 if id(old) not in kept:

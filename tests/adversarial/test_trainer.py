@@ -90,7 +90,11 @@ def test_averaged_weights_follow_by_the_decay(tmp_path):
     trainer.iterate()
     now = trainer.task.generator.state_dict()[name]
     found = trainer.averaged["generator"].state_dict()[name]
-    torch.testing.assert_close(found, 0.9 * average + 0.1 * now)
+    torch.testing.assert_close(found, 2 / 11 * average + 9 / 11 * now)
+    trainer.iteration = 1000
+    trainer._update_averages()
+    found_later = trainer.averaged["generator"].state_dict()[name]
+    torch.testing.assert_close(found_later, 0.9 * (2 / 11 * average + 9 / 11 * now) + 0.1 * now)
     with trainer.evaluating() as task:
         assert task.generator is trainer.averaged["generator"]
         assert not task.training
@@ -109,6 +113,7 @@ def test_batch_norm_statistics_are_averaged_with_the_weights_and_other_buffers_a
     norm.running_var.fill_(3.0)
     norm.vector.fill_(5.0)
     norm.num_batches_tracked.fill_(7)
+    trainer.iteration = 1000
     trainer._update_averages()
     kept = average.norm
     torch.testing.assert_close((kept.running_mean, kept.running_var), (torch.full((2,), 0.1), torch.full((2,), 1.2)))
