@@ -44,7 +44,7 @@ def sample(
     folder = _output(output)
     pipeline = condgen.load(model, device=device)
     if not hasattr(pipeline, "sample"):
-        raise UserError(f"model {model} makes its output from files, not from noise; `condgen models` says its task")
+        raise UserError(f"model {model} draws no pictures from noise; `condgen models show {model}` says its task")
     known = tuple(pipeline.classes)
     names = list(dict.fromkeys(label or known)) if known else label
     labels = [name for name in names for _ in range(count)] if names else None

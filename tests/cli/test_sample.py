@@ -72,7 +72,7 @@ def test_without_labels(plain, tmp_path):
         ("plain", ("--label", "dark", "-o", "out"), "knows no labels; leave them out"),
         ("model", ("-o", "out.txt"), "the ending must be one of"),
         ("model", ("-o", ""), "-o is empty"),
-        ("srgan-x4", ("-o", "out"), "makes its output from files"),
+        ("srgan-x4", ("-o", "out"), "draws no pictures from noise"),
     ],
 )
 def test_mistakes_are_one_line(which, arguments, says, model, plain, tmp_path, monkeypatch):
