@@ -151,18 +151,25 @@ class Pipeline:
     def _enhanced(self, blocks: Iterable[np.ndarray], channels: int) -> Iterator[np.ndarray]:
         """At the model's rate; goes on behind the end until the last window is full."""
         factor = self.config.pre_emphasis
-        silence = np.zeros((self._overlap, channels), np.float32)  # so that every sample lies in as many windows
-        batches = _evenly(chain(_emphasised(blocks, factor, channels), [silence]), WINDOWS_AT_ONCE * self._hop)
-        return _de_emphasised(self._blended(batches, silence), factor, channels)
+        mirrored = _mirrored_behind(_emphasised(blocks, factor, channels), self._overlap)
+        batches = _evenly(mirrored, WINDOWS_AT_ONCE * self._hop)
+        return _de_emphasised(self._blended(batches, channels), factor, channels)
 
-    def _blended(self, batches: Iterable[np.ndarray], silence: np.ndarray) -> Iterator[np.ndarray]:
-        """Overlapping windows of the recording, which starts behind a silence, through the generator and added up."""
+    def _blended(self, batches: Iterable[np.ndarray], channels: int) -> Iterator[np.ndarray]:
+        """Overlapping windows of the recording through the generator and added up.
+
+        What lies beyond the ends is the recording backwards: noise that begins or ends at once would get through.
+        """
         hop, length, overlap = self._hop, self.config.window, self._overlap
-        before = tail = silence  # of the input, seen by the next window too; of the output, without its share
-        ahead = overlap  # the output for the silence in front
-        loudest = np.zeros(silence.shape[1], np.float32)  # level of a window so far, of each channel
+        before = tail = np.zeros((overlap, channels), np.float32)  # of the input, seen by the next window too; of the
+        # output, without the next window's share
+        ahead = overlap  # the output for what lies in front
+        loudest = np.zeros(channels, np.float32)  # level of a window so far, of each channel
         for number, batch in enumerate(batches):
-            signal = np.concatenate([before, np.pad(batch, ((0, -len(batch) % hop), (0, 0)))])
+            if not number:
+                before = np.pad(batch, ((overlap, 0), (0, 0)), mode="symmetric")[:overlap]
+            whole = np.pad(batch, ((0, -len(batch) % hop), (0, 0)), mode="symmetric")
+            signal = np.concatenate([before, whole])
             starts = range(0, len(signal) - overlap, hop)
             windows = np.stack([signal[start : start + length].T for start in starts])  # (N, channels, window)
             made = np.pad(tail, ((0, len(signal) - overlap), (0, 0)))
@@ -229,6 +236,19 @@ def _evenly(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
         missing -= len(rest)
     if missing < size:
         yield np.concatenate(waiting)
+
+
+def _mirrored_behind(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """The same blocks (frames, channels), and behind them the last `count` frames backwards, again if there are fewer.
+
+    So every frame lies in as many windows.
+    """
+    last = None
+    for block in blocks:
+        last = (block if last is None else np.concatenate([last, block]))[-count:]
+        yield block
+    if last is not None and count:
+        yield np.pad(last, ((0, count), (0, 0)), mode="symmetric")[len(last) :]
 
 
 def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int, channels: int) -> Iterator[np.ndarray]:
