@@ -253,6 +253,8 @@ def test_stopped_in_the_middle_nothing_is_left(condgen, tmp_path, monkeypatch, n
     save(tmp_path / "in.wav", noise(20, 16000), 16000)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "made.wav").write_text("from before")
+    if signal.getsignal(getattr(signal, number)) is signal.SIG_IGN:  # the tests themselves run under nohup
+        signal.signal(getattr(signal, number), signal.SIG_DFL)
     write, before = Writer.write, signal.getsignal(getattr(signal, number))
 
     def write_and_stop(writer: Writer, block: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -92,6 +93,9 @@ class Pipeline:
         Raises:
             UserError: the waveform has no such form, or holds samples that are not finite.
         """
+        if not isinstance(waveform, np.ndarray | Tensor) or not isinstance(sample_rate, Real):
+            kinds = f"{type(waveform).__name__} and {type(sample_rate).__name__}"
+            raise UserError(f"give a NumPy array or a tensor and a sample rate in Hz, got {kinds}")
         is_tensor = isinstance(waveform, Tensor)
         is_floating = waveform.is_floating_point() if is_tensor else waveform.dtype.kind == "f"
         _refuse_bad_form(tuple(waveform.shape), waveform.dtype, sample_rate, is_floating=is_floating)

@@ -79,6 +79,20 @@ def test_windows_of_odd_length(cross_fade):
     np.testing.assert_allclose(enhance(noise(2000), 16000), noise(2000), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("length", [5, WINDOW // 2, WINDOW, 3 * WINDOW + 7])
+def test_beyond_its_ends_a_recording_goes_on_backwards(generator, length):
+    seen, enhance = [], without_network(generator)
+    enhance._network = lambda signal, noise: seen.append(signal) or signal
+    signal = noise(length) / 2  # within full scale behind the pre-emphasis too
+    enhance(signal, 16000)
+    windows = torch.cat(seen)[:, 0].numpy()
+    emphasised = lfilter([1, -CONFIG.pre_emphasis], [1], signal.astype(np.float64))
+    whole = np.pad(emphasised, (WINDOW // 2, 2 * WINDOW), mode="symmetric")
+    for window, start in zip(windows, range(0, length, WINDOW // 2), strict=False):
+        wanted = whole[start : start + WINDOW]
+        np.testing.assert_allclose(window, wanted - wanted.mean(), atol=1e-5)
+
+
 @pytest.mark.parametrize(("hop", "overlap"), [(8, 8), (8, 7), (8, 3), (8, 0)])
 def test_cross_fades_sum_to_one(hop, overlap):
     fade = _fade(hop, overlap)

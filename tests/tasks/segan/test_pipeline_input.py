@@ -79,6 +79,8 @@ def test_a_tensor_that_is_not_contiguous(generator):
         (np.zeros((16000, 2), np.float32), 16000, r"would have 16000 channels; give \(C, T\)"),
         (np.array([0, np.nan]), 16000, "not finite"),
         (torch.tensor([0, torch.inf]), 16000, "not finite"),
+        ([0.0, 0.1], 16000, "give a NumPy array or a tensor and a sample rate in Hz, got list and int"),
+        (np.zeros(10), "16k", "got ndarray and str"),
         (np.zeros(10), 0, "a sample rate is a whole number of Hz, got 0"),
         (np.zeros(10), 44100.5, "got 44100.5"),
         (np.zeros(10), float("nan"), "got nan"),
