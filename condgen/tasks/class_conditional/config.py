@@ -147,7 +147,7 @@ def build_discriminator(config: Config) -> Discriminator:
     own, size, channels = config.discriminator, config.size, config.image_channels
     trunk = Trunk(
         size,
-        channels,
+        channels + (len(config.classes) if own.judging is Judging.CONCAT else 0),
         width=own.width,
         norm=own.norm,
         reference_size=own.reference_size,

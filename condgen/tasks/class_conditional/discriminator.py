@@ -11,16 +11,14 @@ from condgen.adversarial.diversity import MinibatchDiscrimination, ReferenceBatc
 from condgen.adversarial.objectives import reconstruction_energy
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import CodeSpace
+from condgen.conditioning.injection import concat_replicated
 from condgen.conditioning.judging import (
     AuxiliaryClassifier,
     CodePrediction,
     CodeRegressor,
-    ConcatJudge,
     ProjectionJudge,
 )
 from condgen.tasks.class_conditional.networks import DiscriminatorNorm, Reconstruction, Trunk, with_spectral_norm
-
-HIDDEN = 256  # channels between the two layers of `ConcatJudge`
 
 
 class Judging(StrEnum):
@@ -81,11 +79,9 @@ class Discriminator(nn.Module):
             self.reconstruction = Reconstruction(
                 trunk, size, image_channels, width=autoencoder_width, code=autoencoder_code
             )
-        elif judging in (Judging.NONE, Judging.AUXILIARY_CLASSIFIER):
+        elif judging in (Judging.NONE, Judging.CONCAT, Judging.AUXILIARY_CLASSIFIER):
             self.real = nn.Linear(flat, 1)
-        if judging is Judging.CONCAT:
-            self.label = ConcatJudge(flat, classes, HIDDEN)
-        elif judging is Judging.PROJECTION:
+        if judging is Judging.PROJECTION:
             self.label = ProjectionJudge(trunk.channels, classes)
         elif judging in (Judging.AUXILIARY_CLASSIFIER, Judging.CLASSES_AND_FAKE):
             self.label = AuxiliaryClassifier(flat, classes)
@@ -98,22 +94,31 @@ class Discriminator(nn.Module):
             with_spectral_norm(self)
         self.reference = None
         if norm is DiscriminatorNorm.VIRTUAL_BATCH:
-            self.reference = ReferenceBatch(reference_size, (image_channels, size, size))
+            seen = image_channels + (classes if judging is Judging.CONCAT else 0)
+            self.reference = ReferenceBatch(reference_size, (seen, size, size))
+
+    def seen(self, images: Tensor, condition: Condition) -> Tensor:
+        """What the trunk sees: the images, and with `CONCAT` the label as further channels.
+
+        Beside the last features, thousands of them, ten numbers of a label would hardly be noticed.
+        """
+        if self.judging is Judging.CONCAT:
+            return concat_replicated(images, condition.vector)
+        return images
 
     def forward(self, images: Tensor, condition: Condition) -> Judgement:
         """(B, image_channels, S, S) in [-1, 1] and their labels as one-hot `condition.vector` (B, classes)."""
+        seen = self.seen(images, condition)
         if self.reference is not None:
-            features = [self.reference.drop(one) for one in self.trunk(self.reference(images))]
+            features = [self.reference.drop(one) for one in self.trunk(self.reference(seen))]
         else:
-            features = self.trunk(images)
+            features = self.trunk(seen)
         flat, class_logits = features[-1].flatten(1), None
         if self.reconstruction is not None:
             logits = reconstruction_energy(images, self.reconstruction(features[-1]), self.energy_power)
         elif self.real is not None:
             logits = self.real(flat)
-        if self.judging is Judging.CONCAT:
-            logits = self.label(flat, condition.vector)
-        elif self.judging is Judging.PROJECTION:
+        if self.judging is Judging.PROJECTION:
             logits = self.label(features[-1], condition.vector)
         elif self.label is not None:
             class_logits = self.label(flat)

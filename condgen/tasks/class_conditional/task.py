@@ -176,7 +176,7 @@ class ClassConditional(Task):
 
     def _judge(self, images: Tensor, condition: Condition, batch: Batch) -> Judgement:
         if self.discriminator.reference is not None:
-            self.discriminator.reference.keep_first(batch.image)
+            self.discriminator.reference.keep_first(self.discriminator.seen(batch.image, self.condition(batch)))
         return self.discriminator(images, condition)
 
     def _judge_both(self, batch: Batch, fake: Tensor, condition: Condition) -> tuple[Judgement, Judgement]:
