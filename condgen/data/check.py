@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from condgen.data.check_pairs import Pair, compare, over_splits
-from condgen.data.findings import WHOLE_FILE, File, Finding, print_findings, write_clean
+from condgen.data.findings import WHOLE_FILE, File, Finding, print_findings, refuse
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media, Problem, look_at
 from condgen.errors import UserError
@@ -76,12 +76,7 @@ def require_good(manifest: Manifest, demands: Demands) -> None:
 
         print_findings(findings, Console(stderr=True))
     if errors:
-        text = f"{manifest.path} has {len(errors)} errors, see the table"
-        clean = manifest.path.with_suffix(".clean.jsonl")
-        with contextlib.suppress(UserError):  # no row is left, or no place to write
-            kept = write_clean(manifest, findings, clean)
-            text += f"; mend them, or train on {clean}, the {kept} rows without errors"
-        raise UserError(text)
+        refuse(manifest, errors)
     with contextlib.suppress(OSError):  # a folder that cannot be written to is checked each time
         stamp.write_text(state, encoding="utf-8")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from condgen.data import manifest as manifests
 from condgen.data.manifest import Manifest, Row
@@ -86,6 +87,16 @@ def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> 
         raise UserError(f"{path} is not written: every row of {manifest.path} has an error")
     manifests.write(path, good)
     return len(good)
+
+
+def refuse(manifest: Manifest, errors: Sequence[Finding]) -> NoReturn:
+    """Raise a UserError that counts the errors, and names a manifest of the rows without any where there can be one."""
+    text = f"{manifest.path} has {len(errors)} errors, see the table"
+    clean = manifest.path.with_suffix(".clean.jsonl")
+    with contextlib.suppress(UserError):  # no row is left, or no place to write
+        kept = write_clean(manifest, errors, clean)
+        text += f"; mend them, or train on {clean}, the {kept} rows without errors"
+    raise UserError(text)
 
 
 def print_findings(findings: Sequence[Finding], console: Console) -> None:

@@ -7,7 +7,6 @@ A row without a label is a picture of unknown class.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
-from condgen.data.findings import WHOLE_FILE, Finding, print_findings, write_clean
+from condgen.data.findings import WHOLE_FILE, Finding, print_findings, refuse
 from condgen.data.image import read_rgb
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
@@ -154,7 +153,10 @@ def require_good(config: DataConfig, classes: Sequence[str]) -> None:
     manifest = Manifest.read(config.manifest)
     findings = [*_missing_splits(manifest), *_bad_rows(manifest)]
     if findings:
-        _refuse(manifest, findings)
+        from rich.console import Console
+
+        print_findings(findings, Console(stderr=True))
+        refuse(manifest, findings)
     for split in (Split.TRAIN, Split.VALIDATION):
         labels = _labels(manifest.rows(split), classes)
         if split == Split.TRAIN and config.labels and classes:
@@ -187,18 +189,6 @@ def _problem(row: Row) -> str:
     except UserError as problem:
         return str(problem).removeprefix(f"{where}: ")
     return ""
-
-
-def _refuse(manifest: Manifest, findings: Sequence[Finding]) -> None:
-    from rich.console import Console
-
-    print_findings(findings, Console(stderr=True))
-    text = f"{manifest.path} has {len(findings)} errors, see the table"
-    clean = manifest.path.with_suffix(".clean.jsonl")
-    with contextlib.suppress(UserError):  # no row is left, or no place to write
-        kept = write_clean(manifest, findings, clean)
-        text += f"; mend them, or train on {clean}, the {kept} rows without errors"
-    raise UserError(text)
 
 
 def _labels(rows: Sequence[Row], classes: Sequence[str]) -> Tensor:

@@ -16,9 +16,8 @@ class GatedGenerator(nn.Module):
 
     The shape is the paper's: encoder, decoder, a skip connection at each length. The layers are those of Demucs
     (Defossez et al., 2020, arXiv 2006.12847, section 2.2) with batch norm (Ioffe & Szegedy, 2015): from half an hour of
-    speech they learn in hundreds of iterations what the paper's plain layers need thousands for. As there, a window
-    is brought to one level, so that how loud a recording is makes no difference. The layers make what is added to
-    the input: minus the noise. There is no z.
+    speech they learn far faster than the paper's plain layers. As there, a window is brought to one level, so that how
+    loud a recording is makes no difference. The layers make what is added to the input: minus the noise. There is no z.
 
     Args:
         channels: of the encoder's layers; the decoder mirrors them.
