@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -39,6 +40,13 @@ class Case:
     reference: Callable[[], object]  # eager, fp32, NCHW
     ours: Callable[[], object]
     flop: float  # of the reference's work, multiply and add counted as 2
+
+
+def count_flop(work: Callable[[], object]) -> float:
+    """Floating-point operations of one call, multiply and add counted as 2."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,11 +67,6 @@ class CodeSpace:
     def width(self) -> int:
         """Length of the vector that stands for all codes."""
         return sum(self.categorical) + self.continuous
-
-    @property
-    def entropy(self) -> float:
-        """H(c) in nats: log K for K categories, log 2 for a uniform value in [-1, 1]."""
-        return sum(map(math.log, self.categorical)) + self.continuous * math.log(2)
 
     def encode(self, categories: Tensor, values: Tensor) -> LatentCode:
         """Chosen codes: categories (B, number of categorical codes) and values (B, number of continuous codes)."""

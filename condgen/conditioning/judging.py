@@ -115,11 +115,14 @@ class CodeRegressor(nn.Module):
         return CodePrediction(tuple(class_logits), mean, log_deviation)
 
 
-def mutual_information_bound(prediction: CodePrediction, code: LatentCode, space: CodeSpace) -> Tensor:
+def mutual_information_bound(
+    prediction: CodePrediction, code: LatentCode, space: CodeSpace, continuous_weight: float = 1.0
+) -> Tensor:
     """L_I = E log Q(c | G(z, c)) + H(c) in nats, a lower bound of I(c; G(z, c)) (Chen et al., 2016, eq. 5).
 
     Generator and regressor both maximise it: subtract it, times a weight, from the losses of both players, since the
     regressor is a part of the discriminator. One that guesses has 0 for categorical codes, a perfect one their entropy.
+    Continuous codes take part times `continuous_weight`: the paper has a smaller lambda for them.
     """
     columns = zip(prediction.class_logits, code.categories.unbind(1), strict=True)
     missed = sum(F.cross_entropy(logits.float(), categories) for logits, categories in columns)
@@ -127,7 +130,8 @@ def mutual_information_bound(prediction: CodePrediction, code: LatentCode, space
     log_deviation = prediction.log_deviation.float().clamp(-6, 6)
     standard = (code.values.float() - prediction.mean.float()) * torch.exp(-log_deviation)
     log_density = -0.5 * standard.square() - log_deviation - 0.5 * math.log(2 * math.pi)
-    return space.entropy - missed + log_density.sum(1).mean()
+    categorical = sum(math.log(categories) for categories in space.categorical) - missed
+    return categorical + continuous_weight * (space.continuous * math.log(2) + log_density.sum(1).mean())
 
 
 def matching_aware_loss(

@@ -7,7 +7,8 @@
 #   stage 1  prepare data     SVHN (MNIST) is fetched, or taken from --source, or pictures of your own from --data
 #   stage 2  train            encoder and decoder against a discriminator of pairs
 #   stage 3  evaluate         reconstructions, samples (with --judge), and linear classifiers on the features
-#   stage 4  samples          reconstructs, interpolates and completes an analogy of the first validation pictures
+#   stage 4  samples          looks around in the latent space from the first validation pictures: reconstructions,
+#                             projections, an interpolation, an analogy, neighbours, a blur added and taken away
 #
 #   --source      folder that has the files of the data set already
 #   --data        folder of pictures with one sub-folder a class
@@ -95,5 +96,8 @@ for row in Manifest.read(sys.argv[1]).rows('validation')[:3]: print(row.path('im
   model=(--model "$output/ali/model")
   condgen reconstruct "${pictures[@]}" -o "$output/samples/reconstructed" "${model[@]}"
   condgen interpolate "${pictures[@]:0:2}" -o "$output/samples/interpolation.png" "${model[@]}"
-  condgen analogy "${pictures[@]}" -o "$output/samples/analogy.png" "${model[@]}"
+  condgen analogy "${pictures[@]}" -o "$output/samples/analogy.png" --size 5 "${model[@]}"
+  condgen project "${pictures[@]}" -o "$output/samples/projected" "${model[@]}"
+  condgen neighbours "${pictures[0]}" --data "$manifest" -o "$output/samples/neighbours.png" "${model[@]}"
+  condgen attribute "${pictures[0]}" --blur --data "$manifest" -o "$output/samples/blur.png" "${model[@]}"
 fi

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
@@ -16,9 +14,8 @@ def test_one_hot():
 class TestCodeSpace:
     SPACE = CodeSpace(categorical=(10, 3), continuous=2)
 
-    def test_width_and_entropy(self):
+    def test_width(self):
         assert self.SPACE.width == 15
-        assert self.SPACE.entropy == pytest.approx(math.log(10) + math.log(3) + 2 * math.log(2))
 
     def test_chosen_codes_by_hand(self):
         code = CodeSpace(categorical=(2, 3), continuous=1).encode(torch.tensor([[1, 0]]), torch.tensor([[-0.5]]))

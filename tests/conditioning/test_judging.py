@@ -109,6 +109,18 @@ class TestCodes:
         density = torch.distributions.Normal(mean, deviation).log_prob(code.values).sum(1).mean()
         torch.testing.assert_close(mutual_information_bound(prediction, code, space), density + 2 * math.log(2))
 
+    def test_the_weight_of_continuous_codes_leaves_the_others_alone(self):
+        space = CodeSpace(categorical=(3,), continuous=2)
+        code = space.draw(5)
+        prediction = CodePrediction((torch.randn(5, 3),), torch.randn(5, 2), torch.zeros(5, 2))
+        none, half, full = (mutual_information_bound(prediction, code, space, weight) for weight in (0, 0.5, 1))
+        guess = CodeSpace(categorical=(3,))
+        alone = CodePrediction(prediction.class_logits, torch.zeros(5, 0), torch.zeros(5, 0))
+        torch.testing.assert_close(
+            none, mutual_information_bound(alone, guess.encode(code.categories, torch.zeros(5, 0)), guess)
+        )
+        torch.testing.assert_close(half, (none + full) / 2)
+
     def test_it_is_a_lower_bound_that_can_be_reached(self):
         """X = c + noise uniform in +-d: I(c; x) = log(2 / 2d) for small d; the best Gaussian stays below it."""
         space, d = CodeSpace(continuous=1), 0.05

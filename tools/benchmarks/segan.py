@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from benchmark import Case
+from benchmark import Case, count_flop
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from condgen.adversarial.diversity import ReferenceBatch, VirtualBatchNorm
 from condgen.adversarial.trainer import Trainer
@@ -46,7 +45,7 @@ def _inference(device: torch.device, windows: int) -> Case:
         with torch.inference_mode():
             return [plain(window, torch.randn(1, 1024, CODE, device=device)) for window in signal]
 
-    return Case(f"{windows} s", reference, lambda: pipeline(speech, 16000), _flop(reference))
+    return Case(f"{windows} s", reference, lambda: pipeline(speech, 16000), count_flop(reference))
 
 
 def _training(device: torch.device, folder: Path) -> Case:
@@ -58,7 +57,7 @@ def _training(device: torch.device, folder: Path) -> Case:
     trainer = Trainer(SEGAN(model), config, Engine(str(device), Precision.AUTO), folder)
     trainer._source = iter(lambda: batch, None)
     plain = _PlainStep(device, batch)
-    return Case(f"adversarial training step, batch {BATCH}", plain, trainer.iterate, _flop(plain))
+    return Case(f"adversarial training step, batch {BATCH}", plain, trainer.iterate, count_flop(plain))
 
 
 class _PlainGenerator(nn.Module):
@@ -142,9 +141,3 @@ def quality(device: torch.device, manifest: Path) -> Iterator[str]:
         means.append({name: float(np.nanmean([one[name] for one in table.values()])) for name in metrics})
     for name in metrics:
         yield f"segan: {name} {means[0][name]:.3f} in fp32, {means[1][name]:.3f} as used"
-
-
-def _flop(work) -> float:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()

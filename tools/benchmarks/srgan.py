@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from benchmark import Case
+from benchmark import Case, count_flop
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 import condgen
 from condgen.adversarial.trainer import Trainer
@@ -45,7 +44,7 @@ def _inference(device: torch.device) -> Case:
         with torch.inference_mode():
             return generator(low)
 
-    return Case("256x256 to 1024x1024", reference, lambda: upscale(photo), _flop(reference))
+    return Case("256x256 to 1024x1024", reference, lambda: upscale(photo), count_flop(reference))
 
 
 def _training(device: torch.device, folder: Path) -> Case:
@@ -61,7 +60,7 @@ def _training(device: torch.device, folder: Path) -> Case:
     trainer = Trainer(SRGAN(model), config, Engine(str(device), Precision.AUTO), folder)
     trainer._source = iter(lambda: batch, None)
     plain = _PlainStep(device, batch, str(vgg))
-    return Case("adversarial training step, batch 16", plain, trainer.iterate, _flop(plain))
+    return Case("adversarial training step, batch 16", plain, trainer.iterate, count_flop(plain))
 
 
 class _PlainStep:
@@ -111,9 +110,3 @@ def _write_random_vgg(path: Path) -> None:
     for parameter in features.parameters():
         nn.init.normal_(parameter, std=0.03)
     torch.save({f"features.{name}": value for name, value in features.state_dict().items()}, path)
-
-
-def _flop(work) -> float:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()

@@ -20,10 +20,12 @@ from condgen.data.files import write_atomically
 from condgen.data.image import Picture, from_tensor, read, read_rgb
 from condgen.data.image_output import refuse_unwritable, write
 from condgen.data.labelled_images import fit, to_unit_range
+from condgen.latent import projection
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.ali.networks import SIZE, Generator
 
 if TYPE_CHECKING:
+    from condgen.latent.optimization import Decode
     from condgen.runtime.model_folder import ModelFolder
     from condgen.tasks.ali.task import Config
 
@@ -77,6 +79,20 @@ class Pipeline:
         """
         return self._by_portions(self._generator.decoder, latent, labels)
 
+    def decoder(self, label: str | None = None) -> Decode:
+        """What searches in latent space take: latent vectors (N, Z) to pictures (N, C, 32, 32), with gradients.
+
+        All vectors are of one class. Computed in fp32 and at once: steps of a search drown in the rounding of bf16.
+        The call raises UserError as `decode`.
+        """
+
+        def decode(latent: Tensor) -> Tensor:
+            labels = None if label is None else [label] * len(latent)
+            condition = label_condition(self.classes, len(latent), labels).to(self.device)
+            return self._generator.decoder(latent.to(self.device), condition).cpu()
+
+        return decode
+
     def sample(self, count: int, *, labels: Sequence[str] | None = None, seed: int = 0) -> Tensor:
         """Pictures (count, C, 32, 32) in [-1, 1] from noise; where labels are needed and none are given, all in turn.
 
@@ -99,6 +115,18 @@ class Pipeline:
     def reconstruct(self, images: Tensor, labels: Sequence[str] | None = None) -> Tensor:
         """Pictures (N, C, 32, 32) in [-1, 1] encoded and decoded. Raises UserError as `decode`."""
         return self.decode(self.encode(images, labels), labels)
+
+    def project(self, images: Tensor, labels: Sequence[str] | None = None) -> Tensor:
+        """Latent vectors (N, Z) whose pictures are nearest to these (N, C, 32, 32) in [-1, 1].
+
+        Nearer than the pictures of `encode`, from whose vectors it searches on (see `latent.projection`), but seconds
+        a picture. Raises UserError as `decode`.
+        """
+        starts, found = self.encode(images, labels), []
+        for number, label in enumerate(labels or [None] * len(images)):
+            one = slice(number, number + 1)
+            found.append(projection.project(images[one], self.decoder(label), starts[one]).latents)
+        return torch.cat(found)
 
     def read(self, path: Path) -> Tensor:
         """A file as training sees it: cut to a square, resized, in the model's colours, (1, C, 32, 32) in [-1, 1].
@@ -127,9 +155,24 @@ class Pipeline:
         Raises:
             UserError: as `encode_file`.
         """
+        self._remake_file(self.encode, source, target, label)
+
+    def project_file(self, source: Path, target: Path, *, label: str | None = None) -> None:
+        """The picture nearest to the source that the decoder is found to make, written as by `reconstruct_file`.
+
+        Raises:
+            UserError: as `encode_file`.
+        """
+        self._remake_file(self.project, source, target, label)
+
+    def _remake_file(
+        self, bring: Callable[[Tensor, Sequence[str] | None], Tensor], source: Path, target: Path, label: str | None
+    ) -> None:
+        """`bring`: pictures to latent vectors."""
         like = np.empty((SIZE, SIZE, read(source).pixels.shape[2]), np.uint8)
         refuse_unwritable(target, like, alpha=False)
-        made = self.reconstruct(self.read(source), None if label is None else [label])[0]
+        labels = None if label is None else [label]
+        made = self.decode(bring(self.read(source), labels), labels)[0]
         write(Picture(from_tensor((made.expand(3, -1, -1) + 1) / 2, like)), target)
 
     @torch.inference_mode()

@@ -29,12 +29,13 @@ class GeneratorConfig:
 
     noise_channels: int = 64
     width: int = 64
+    hidden: int = 0  # a dense layer in front; InfoGAN's for digits: 1024 (appendix C.1)
     conditioning: GeneratorConditioning = GeneratorConditioning.CONCAT
     residual: bool = False
 
     def __post_init__(self):
-        if min(self.noise_channels, self.width) < 1:
-            raise ValueError(f"noise_channels and width must be 1 or more, got {self.noise_channels} and {self.width}")
+        if min(self.noise_channels, self.width) < 1 or self.hidden < 0:
+            raise ValueError("noise_channels and width must be 1 or more, hidden 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class DiscriminatorConfig:
     """The arguments of `Trunk` and `Discriminator`."""
 
     width: int = 64
+    hidden: int = 0  # a dense layer behind; InfoGAN's for digits: 1024
     judging: Judging = Judging.NONE
     norm: DiscriminatorNorm = DiscriminatorNorm.BATCH
     reference_size: int = 64  # for norm virtual_batch
@@ -52,8 +54,13 @@ class DiscriminatorConfig:
     energy_power: int = 1  # 1: absolute, 2: squared error
 
     def __post_init__(self):
-        if min(self.width, self.reference_size, self.autoencoder_code) < 1 or self.minibatch_kernels < 0:
-            raise ValueError("width, reference_size, autoencoder_code must be 1 or more, minibatch_kernels 0 or more")
+        if (
+            min(self.width, self.reference_size, self.autoencoder_code) < 1
+            or min(self.minibatch_kernels, self.hidden) < 0
+        ):
+            raise ValueError(
+                "width, reference_size, autoencoder_code must be 1 or more, minibatch_kernels and hidden 0 or more"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
         if self.energy_power not in (1, 2):
@@ -67,10 +74,12 @@ class CodesConfig:
     categorical: list[int] = field(default_factory=list)  # categories of each; the paper's for digits: [10]
     continuous: int = 0  # the paper's for digits: 2
     weight: float = 1.0  # lambda, of the bound on the mutual information
+    continuous_weight: float = 1.0  # times lambda: the paper's "smaller lambda" for continuous codes (section 7)
 
     def __post_init__(self):
-        if not 0 < self.weight < float("inf"):
-            raise ValueError(f"the weight of the codes must be above 0, got {self.weight}")
+        for weight in (self.weight, self.continuous_weight):
+            if not 0 < weight < float("inf"):
+                raise ValueError(f"each weight of the codes must be above 0, got {weight}")
 
     @property
     def space(self) -> CodeSpace | None:
@@ -121,8 +130,9 @@ class Config:
             raise ValueError(f"judging {judging} needs the names of the labels in model.classes")
         if energy and judging not in (Judging.NONE, Judging.AUXILIARY_CLASSIFIER):
             raise ValueError(f"objective {self.objective} has energies, no logits: judging {judging} does not fit")
-        if energy and (self.discriminator.minibatch_kernels or self.penalty is not Penalty.NONE):
-            raise ValueError(f"objective {self.objective} takes neither minibatch_kernels nor a penalty")
+        rest = self.discriminator.minibatch_kernels or self.discriminator.hidden or self.penalty is not Penalty.NONE
+        if energy and rest:
+            raise ValueError(f"objective {self.objective} takes no minibatch_kernels, discriminator.hidden or penalty")
         if judging is Judging.CLASSES_AND_FAKE and self.objective is not ObjectiveName.NON_SATURATING:
             raise ValueError("judging classes_and_fake is a softmax with a fake class: set objective=non_saturating")
         batch_bound = norm in (DiscriminatorNorm.BATCH, DiscriminatorNorm.VIRTUAL_BATCH)
@@ -153,6 +163,7 @@ def build_discriminator(config: Config) -> Discriminator:
         reference_size=own.reference_size,
         residual=own.residual,
         dropout=own.dropout,
+        hidden=own.hidden,
     )
     return Discriminator(
         trunk,

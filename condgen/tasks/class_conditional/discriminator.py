@@ -82,7 +82,7 @@ class Discriminator(nn.Module):
         elif judging in (Judging.NONE, Judging.CONCAT, Judging.AUXILIARY_CLASSIFIER):
             self.real = nn.Linear(flat, 1)
         if judging is Judging.PROJECTION:
-            self.label = ProjectionJudge(trunk.channels, classes)
+            self.label = ProjectionJudge(flat, classes)  # summed over space, so few layers would miss how parts lie
         elif judging in (Judging.AUXILIARY_CLASSIFIER, Judging.CLASSES_AND_FAKE):
             self.label = AuxiliaryClassifier(flat, classes)
         if codes is not None:
@@ -119,7 +119,7 @@ class Discriminator(nn.Module):
         elif self.real is not None:
             logits = self.real(flat)
         if self.judging is Judging.PROJECTION:
-            logits = self.label(features[-1], condition.vector)
+            logits = self.label(flat, condition.vector)
         elif self.label is not None:
             class_logits = self.label(flat)
         if self.judging is Judging.CLASSES_AND_FAKE:

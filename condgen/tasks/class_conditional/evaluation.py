@@ -17,6 +17,7 @@ from condgen.data.labelled_images import DataConfig, Dataset, to_unit_range
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
 from condgen.metrics.judge import Judge
+from condgen.tasks.class_conditional.code_figure import code_figure
 from condgen.tasks.class_conditional.config import Config
 from condgen.tasks.class_conditional.data import open_pictures
 from condgen.tasks.class_conditional.discriminator import Judging
@@ -46,7 +47,7 @@ class Evaluation:
             self.judge = Judge(config.data.judge, image_channels=model.image_channels, device=device)
 
     def __call__(self, task: ClassConditional, folder: Path, name: str) -> Report:
-        """Measures, and a picture `folder/name.png`: a column a class, or a row for each of the first latent code."""
+        """Measures, and a picture `folder/name.png`: a column a class, or see `code_figure`."""
         device = self.config.trainer.device
         pipeline = Pipeline(task.generator, task.config, discriminator=task.discriminator, device=device)
         shown = picture(pipeline)
@@ -59,35 +60,15 @@ class Evaluation:
 def picture(pipeline: Pipeline) -> np.ndarray:
     """Samples as uint8 (H, W, 3): by class, by latent code, or as they come."""
     scale = -(-_SIDE // pipeline.config.size)
-    space = pipeline.config.codes.space
     if pipeline.classes:
         columns = len(pipeline.classes)
         # a row has one noise, which should show as one style over all classes
         noise = pipeline.noise(_ROWS).repeat_interleave(columns, dim=0)
         captions = list(pipeline.classes) * _ROWS
         return picture_grid.grid(pipeline.decode(noise, captions), columns, captions=captions, scale=scale)
-    if space is not None:
-        return picture_grid.grid(*_by_code(pipeline), scale=scale)
+    if pipeline.config.codes.space is not None:
+        return code_figure(pipeline, scale=scale)
     return picture_grid.grid(pipeline.sample(_COLUMNS * _ROWS), _COLUMNS, scale=scale)
-
-
-def _by_code(pipeline: Pipeline) -> tuple[Tensor, int]:
-    """A row for each category of the first code, under one set of noises; then a row for each continuous code."""
-    space = pipeline.config.codes.space
-    noise = pipeline.noise(_COLUMNS, seed=1)
-    drawn = space.draw(_COLUMNS, generator=torch.Generator().manual_seed(1))
-    rows = []
-    for category in range(space.categorical[0] if space.categorical else 0):
-        categories = drawn.categories.clone()
-        categories[:, 0] = category
-        rows.append(pipeline.with_codes(noise, categories, drawn.values))
-    for code in range(space.continuous):
-        values = drawn.values[:1].repeat(_COLUMNS, 1)
-        values[:, code] = torch.linspace(-1, 1, _COLUMNS)
-        rows.append(
-            pipeline.with_codes(noise[:1].repeat(_COLUMNS, 1), drawn.categories[:1].repeat(_COLUMNS, 1), values)
-        )
-    return pipeline.decode(torch.cat(rows)), _COLUMNS
 
 
 def measure(pipeline: Pipeline, pictures: Dataset, judge: Judge | None) -> dict[str, dict[str, float]]:

@@ -37,7 +37,7 @@ def configs() -> dict[str, Config]:
         )
     found["virtual-batch-norm"] = config(norm=DiscriminatorNorm.VIRTUAL_BATCH)
     found["minibatch-discrimination"] = config(minibatch_kernels=5)
-    found["codes"] = config(codes=CodesConfig(categorical=[2], continuous=1))
+    found["codes"] = config(codes=CodesConfig(categorical=[2], continuous=1), hidden=6)
     return found
 
 
@@ -47,6 +47,7 @@ def config(
     norm: DiscriminatorNorm = DiscriminatorNorm.BATCH,
     conditioning: GeneratorConditioning = GeneratorConditioning.CONCAT,
     residual: bool = False,
+    hidden: int = 0,
     minibatch_kernels: int = 0,
     objective: ObjectiveName = ObjectiveName.NON_SATURATING,
     penalty: Penalty = Penalty.NONE,
@@ -60,9 +61,12 @@ def config(
         norm = DiscriminatorNorm.NONE
     return Config(
         classes=_CLASSES,
-        generator=GeneratorConfig(noise_channels=4, width=4, conditioning=conditioning, residual=residual),
+        generator=GeneratorConfig(
+            noise_channels=4, width=4, hidden=hidden, conditioning=conditioning, residual=residual
+        ),
         discriminator=DiscriminatorConfig(
             width=4,
+            hidden=hidden,
             judging=judging,
             norm=norm,
             reference_size=2,

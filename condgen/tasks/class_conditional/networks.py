@@ -48,6 +48,7 @@ class Generator(nn.Module):
         noise_channels: of the input, latent codes included.
         classes: of the label; 0: there is none.
         width: channels before the last layer.
+        hidden: width of a dense layer in front; 0: there is none, as in DCGAN.
         conditioning: how the label enters.
         residual: residual blocks of nearest upsampling and 3x3 convolutions.
     """
@@ -60,6 +61,7 @@ class Generator(nn.Module):
         noise_channels: int = 64,
         classes: int = 0,
         width: int = 64,
+        hidden: int = 0,
         conditioning: GeneratorConditioning = GeneratorConditioning.CONCAT,
         residual: bool = False,
     ):
@@ -70,7 +72,8 @@ class Generator(nn.Module):
         channels = widths(size, width)[::-1]
         self.start_size = size // 2 ** len(channels)
         inputs = noise_channels + (classes if self.concatenates else 0)
-        self.start = nn.Linear(inputs, channels[0] * self.start_size**2, bias=False)
+        self.hidden = Hidden(inputs, hidden, by_norm) if hidden else None
+        self.start = nn.Linear(hidden or inputs, channels[0] * self.start_size**2, bias=False)
         if residual:
             pairs = zip(channels, [*channels[1:], channels[-1]], strict=True)
             self.blocks = nn.ModuleList(ResidualUp(before, after, by_norm) for before, after in pairs)
@@ -86,6 +89,8 @@ class Generator(nn.Module):
         """Noise (B, noise_channels), condition.vector (B, classes) or none -> (B, image_channels, S, S) in [-1, 1]."""
         label = condition.vector
         inputs = concat_vector(noise, label) if self.concatenates else noise
+        if self.hidden is not None:
+            inputs = self.hidden(inputs, label)
         features = self.start(inputs).unflatten(1, (-1, self.start_size, self.start_size))
         for block in self.blocks:
             features = block(features, label)
@@ -102,6 +107,18 @@ class LabelledNorm(nn.Module):
 
     def forward(self, features: Tensor, label: Tensor | None) -> Tensor:
         return self.norm(features, label) if self.by_label else self.norm(features)
+
+
+class Hidden(nn.Module):
+    """A dense layer, norm and ReLU."""
+
+    def __init__(self, before: int, after: int, classes: int):
+        super().__init__()
+        self.dense = nn.Linear(before, after, bias=False)
+        self.norm = LabelledNorm(after, classes)
+
+    def forward(self, inputs: Tensor, label: Tensor | None) -> Tensor:
+        return F.relu(self.norm(self.dense(inputs)[:, :, None, None], label)).flatten(1)
 
 
 class Up(nn.Module):
@@ -142,6 +159,8 @@ class Trunk(nn.Module):
         reference_size: pictures in front of a batch, for `VIRTUAL_BATCH`.
         residual: residual blocks and mean pooling.
         dropout: probability, of whole feature maps behind each layer.
+        hidden: width of a dense layer behind all, the only one that sees the picture whole; 0: there is none, as in
+            DCGAN.
     """
 
     def __init__(
@@ -154,6 +173,7 @@ class Trunk(nn.Module):
         reference_size: int = 64,
         residual: bool = False,
         dropout: float = 0.0,
+        hidden: int = 0,
     ):
         super().__init__()
         channels = widths(size, width)
@@ -163,6 +183,13 @@ class Trunk(nn.Module):
         for number, (before, after) in enumerate(zip((image_channels, *channels), channels, strict=False)):
             normed = _norm(norm if number else DiscriminatorNorm.NONE, after, reference_size)
             self.layers.append(nn.Sequential(layer(before, after, normed), nn.Dropout2d(dropout)))
+        if hidden:
+            dense = nn.Sequential(
+                nn.Flatten(), nn.Linear(self.channels * self.size**2, hidden), nn.Unflatten(1, (hidden, 1, 1))
+            )
+            normed = _norm(norm, hidden, reference_size)
+            self.layers.append(nn.Sequential(dense, normed, nn.LeakyReLU(0.2), nn.Dropout2d(dropout)))
+            self.channels, self.size = hidden, 1
         if not residual:
             _draw_small_weights(self)
 

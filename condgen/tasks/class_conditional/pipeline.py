@@ -11,8 +11,9 @@ from torch import Tensor
 
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import LatentCode, label_condition
+from condgen.config import Precision
 from condgen.errors import UserError
-from condgen.runtime.device import channels_last, choose_device
+from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.class_conditional.config import build_discriminator, build_generator
 from condgen.tasks.class_conditional.discriminator import Discriminator, Judgement, Judging
 from condgen.tasks.class_conditional.networks import Generator
@@ -21,27 +22,35 @@ if TYPE_CHECKING:
     from condgen.runtime.model_folder import ModelFolder
     from condgen.tasks.class_conditional.config import Config
 
-PORTION = 250  # pictures that go through a network at once: memory does not grow with their number
+PORTION = 64  # pictures that go through a network at once: memory does not grow with their number, and caches hold them
 
 
 class Pipeline:
     """A trained generator, and where the game needs it to tell classes or codes, its discriminator.
 
-    Tensors come and go on the CPU, in fp32, which is also what is computed in: pictures of these sizes take no time.
+    Tensors come and go on the CPU, in fp32.
 
     Args:
         generator: taken as in eval mode and copied; it may go on training.
         config: the task's config that the networks were built from.
         discriminator: for `classify` and `codes_of`.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: of the convolutions.
     """
 
     def __init__(
-        self, generator: Generator, config: Config, *, discriminator: Discriminator | None = None, device: str = "auto"
+        self,
+        generator: Generator,
+        config: Config,
+        *,
+        discriminator: Discriminator | None = None,
+        device: str = "auto",
+        precision: Precision = Precision.AUTO,
     ):
         self.config = config
         self.classes = tuple(config.classes) if config.conditional else ()
         self.device = choose_device(device)
+        self._dtype = choose_precision(precision, self.device).dtype
         self._generator = channels_last(copy.deepcopy(generator).to(self.device)).eval()
         self._discriminator = None
         if discriminator is not None:
@@ -96,8 +105,9 @@ class Pipeline:
         """
         condition = label_condition(self.classes, len(noise), labels)
         parts = [slice(start, start + PORTION) for start in range(0, len(noise), PORTION)]
-        made = [self._generator(noise[rows].to(self.device), condition[rows].to(self.device)) for rows in parts]
-        return torch.cat(made).cpu()
+        with self._autocast():
+            made = [self._generator(noise[rows].to(self.device), condition[rows].to(self.device)) for rows in parts]
+        return torch.cat(made).float().cpu()
 
     def classify(self, images: Tensor) -> Tensor:
         """Pictures (N, C, S, S) in [-1, 1] -> probabilities (N, classes), of a semi-supervised model.
@@ -107,7 +117,7 @@ class Pipeline:
         """
         if self._discriminator is None or self.config.discriminator.judging is not Judging.CLASSES_AND_FAKE:
             raise UserError("this model tells no classes; a semi-supervised one (judging=classes_and_fake) does")
-        return torch.cat([judged.class_logits.softmax(1).cpu() for judged in self._judged(images)])
+        return torch.cat([judged.class_logits.float().softmax(1).cpu() for judged in self._judged(images)])
 
     def codes_of(self, images: Tensor) -> LatentCode:
         """The likeliest latent codes of pictures (N, C, S, S) in [-1, 1].
@@ -121,11 +131,14 @@ class Pipeline:
         found = [judged.code for judged in self._judged(images)]
         columns = zip(*(one.class_logits for one in found), strict=True) if space.categorical else ()
         likeliest = [torch.cat(column).argmax(1) for column in columns]
-        values = torch.cat([one.mean for one in found]).clamp(-1, 1).cpu()
+        values = torch.cat([one.mean for one in found]).float().clamp(-1, 1).cpu()
         none = torch.zeros(len(images), 0, dtype=torch.int64)
         return space.encode(torch.stack(likeliest, dim=1).cpu() if likeliest else none, values)
 
     @torch.inference_mode()
     def _judged(self, images: Tensor) -> list[Judgement]:
-        parts = images.split(PORTION)
-        return [self._discriminator(part.to(self.device), Condition()) for part in parts]
+        with self._autocast():
+            return [self._discriminator(part.to(self.device), Condition()) for part in images.split(PORTION)]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self._dtype, enabled=self._dtype is not torch.float32)

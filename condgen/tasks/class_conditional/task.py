@@ -192,7 +192,9 @@ class ClassConditional(Task):
         """Both players raise the bound on the codes' mutual information with the picture."""
         if code is None:
             return {}
-        return {"codes": -self.config.codes.weight * mutual_information_bound(judged.code, code, self.codes)}
+        own = self.config.codes
+        bound = mutual_information_bound(judged.code, code, self.codes, own.continuous_weight)
+        return {"codes": -own.weight * bound}
 
 
 TASK = ClassConditional

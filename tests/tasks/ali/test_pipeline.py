@@ -12,6 +12,7 @@ from condgen.conditioning.encoders import one_hot
 from condgen.config import Precision
 from condgen.errors import UserError
 from condgen.tasks.ali import pipeline as module
+from condgen.tasks.ali.networks import InitialWeights
 from condgen.tasks.ali.pipeline import Pipeline
 from condgen.tasks.ali.task import Config, build_generator
 
@@ -22,6 +23,14 @@ def build(**changes) -> Pipeline:
     torch.manual_seed(0)
     config = Config(**{"image_channels": 3, **SMALL, **changes})
     return Pipeline(build_generator(config), config, device="cpu", precision=Precision.FLOAT32)
+
+
+def vivid(**changes) -> Pipeline:
+    """Whose pictures differ much, though it was not trained."""
+    pipeline = build(initial_weights=InitialWeights.HE, **changes)
+    with torch.no_grad():
+        pipeline._generator.decoder.output.weight *= 60
+    return pipeline
 
 
 def images(count: int = 3, channels: int = 3) -> torch.Tensor:
@@ -69,8 +78,34 @@ def test_labels_reach_the_networks_by_name():
     torch.testing.assert_close(pipeline.sample(4), pipeline.sample(4, labels=["a", "b", "c", "a"]))
 
 
+def test_the_decoder_with_gradients_is_the_same_one():
+    pipeline = vivid(classes=["a", "b"])
+    latent = pipeline.noise(2).clone().requires_grad_()
+    made = pipeline.decoder("b")(latent)
+    torch.testing.assert_close(made.detach(), pipeline.decode(latent.detach(), ["b", "b"]))
+    (gradient,) = torch.autograd.grad(made[0].sum(), latent)
+    step = 0.05 * gradient / gradient.norm()
+    rise = [pipeline.decode(latent.detach() + sign * step, ["b", "b"])[0].sum() for sign in (-1, 1)]
+    assert (rise[1] - rise[0]).item() == pytest.approx(0.1 * gradient.norm().item(), rel=0.1)
+    assert not gradient[1].any()
+    assert all(parameter.grad is None for parameter in pipeline._generator.parameters())
+
+
+def test_projections_go_with_their_labels_and_fit_better_than_encodings():
+    pipeline, named = vivid(classes=["a", "b"]), ["b", "a"]
+    wanted = pipeline.decode(pipeline.noise(2, 3), named)
+    found = pipeline.project(wanted, named)
+    assert found.shape == (2, 4)
+    assert torch.equal(found[1:], pipeline.project(wanted[1:], ["a"]))
+    both = pipeline.decode(found, named), pipeline(wanted, named)
+    fine, rough = ((made - wanted).square().mean((1, 2, 3)) for made in both)
+    assert (fine < 0.1 * rough).all()
+
+
 def test_wrong_labels_are_said():
     pipeline = build(classes=["a", "b"])
+    with pytest.raises(UserError, match="knows no label 'x'"):
+        pipeline.decoder("x")(pipeline.noise(1))
     with pytest.raises(UserError, match="knows no label 'x'; it knows a, b"):
         pipeline.sample(1, labels=["x"])
     with pytest.raises(UserError, match="needs a label for each of 3 pictures, got 0"):

@@ -92,7 +92,10 @@ def test_a_semi_supervised_generator_is_told_no_label():
         (lambda: Config(classes=["a", "a"]), "each once"),
         (lambda: Config(discriminator=DiscriminatorConfig(judging=Judging.CONCAT)), "needs the names of the labels"),
         (lambda: example.config(objective=ObjectiveName.ENERGY_BASED, judging=Judging.CONCAT), "has energies"),
-        (lambda: example.config(objective=ObjectiveName.ENERGY_BASED, penalty=Penalty.R1), "takes neither"),
+        (
+            lambda: example.config(objective=ObjectiveName.ENERGY_BASED, penalty=Penalty.R1),
+            "takes no minibatch_kernels",
+        ),
         (
             lambda: example.config(objective=ObjectiveName.HINGE, judging=Judging.CLASSES_AND_FAKE),
             "set objective=non_saturating",

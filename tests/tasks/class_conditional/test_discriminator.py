@@ -6,7 +6,14 @@ import torch
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import one_hot
 from condgen.tasks.class_conditional import example
-from condgen.tasks.class_conditional.config import build_discriminator, build_generator
+from condgen.tasks.class_conditional.config import (
+    CodesConfig,
+    Config,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    build_discriminator,
+    build_generator,
+)
 from condgen.tasks.class_conditional.discriminator import Judging, take_apart
 from condgen.tasks.class_conditional.networks import STEPS, DiscriminatorNorm, Generator, Trunk
 
@@ -26,7 +33,8 @@ def test_every_form_gives_one_judgement_a_picture(name, config):
         discriminator.reference.keep_first(pictures)
     judged = discriminator(pictures, condition(config))
     assert judged.logits.shape in ((3, 1), (3,))
-    assert [one.shape[0] for one in judged.features] == [3, 3]
+    assert {one.shape[0] for one in judged.features} == {3}
+    assert len(judged.features) == 2 + bool(config.discriminator.hidden)
     with_classes = config.discriminator.judging in (Judging.AUXILIARY_CLASSIFIER, Judging.CLASSES_AND_FAKE)
     assert (judged.class_logits is not None) == with_classes
     assert (judged.code is not None) == (config.codes.space is not None)
@@ -92,3 +100,31 @@ def test_number_of_parameters_of_a_plain_generator_of_28_pixels():
     wanted = (noise + classes) * 2 * width * 49 + 4 * width + 2 * width * width * 16 + 2 * width + width * 16 + 1
     assert sum(parameter.numel() for parameter in made.parameters()) == wanted
     assert build_generator(config).noise_channels == config.generator.noise_channels
+
+
+def test_number_of_parameters_of_the_networks_of_infogan_for_digits():
+    """Chen et al., 2016, appendix C.1: dense layers of 1024, 64 and 128 channels; the 128 of Q without batch norm."""
+    config = Config(
+        generator=GeneratorConfig(noise_channels=62, width=64, hidden=1024),
+        discriminator=DiscriminatorConfig(width=64, hidden=1024),
+        codes=CodesConfig(categorical=[10], continuous=2),
+    )
+    dense = 74 * 1024 + 2 * 1024 + 1024 * 128 * 49 + 2 * 128
+    assert _count(build_generator(config)) == dense + 128 * 64 * 16 + 2 * 64 + 64 * 16 + 1
+    convolutions = 64 * 16 + 64 + 64 * 128 * 16 + 128 + 2 * 128
+    heads = (1024 + 1) + (1024 + 1) * 128 + (128 + 1) * 12
+    assert _count(build_discriminator(config)) == convolutions + (128 * 49 + 1) * 1024 + 2 * 1024 + heads
+
+
+@pytest.mark.parametrize("norm", DiscriminatorNorm)
+def test_the_dense_layer_sees_the_whole_picture(norm):
+    trunk = Trunk(28, 1, width=4, hidden=6, norm=norm, reference_size=1).train()
+    pictures = torch.randn(3, 1, 28, 28, requires_grad=True)
+    last = trunk(pictures)[-1]
+    assert last.shape == (3, 6, 1, 1) == (3, trunk.channels, trunk.size, trunk.size)
+    last[2].sum().backward()
+    assert (pictures.grad[2] != 0).float().mean() > 0.99
+
+
+def _count(module):
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,121 @@
+"""Every objective and every way of conditioning, played for the same budget and judged by the same classifier.
+
+    python recipes/class_conditional/compare.py --data data/mnist/manifest.jsonl --judge judge-mnist -o runs/compare
+
+Each game is `conf/mnist.yaml` with the overrides below, played once for each seed. What is there already is not played
+again. The table is printed and written to OUTPUT/table.md.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import mean
+from typing import Annotated
+
+import typer
+
+CONFIG = Path(__file__).parent / "conf" / "mnist.yaml"
+RMSPROP = [f"optimizers.{player}.name=rmsprop" for player in ("generator", "discriminator")]
+OBJECTIVES = {
+    "minimax": ["model.objective=minimax"],
+    "non_saturating": [],
+    "non_saturating, R1": ["model.penalty=r1", "model.discriminator.norm=none"],
+    "least_squares": ["model.objective=least_squares"],
+    "hinge, spectral norm": ["model.objective=hinge", "model.discriminator.norm=spectral"],
+    "wasserstein, clipping, RMSprop, 5 critic steps": [
+        "model.objective=wasserstein",
+        "model.critic_steps=5",
+        "optimizers.discriminator.weight_clip=0.01",
+        *RMSPROP,
+    ],
+    "wasserstein, WGAN-GP, 5 critic steps": [
+        "model.objective=wasserstein",
+        "model.penalty=wgan_gp",
+        "model.discriminator.norm=none",
+        "model.critic_steps=5",
+        *(f"optimizers.{player}.betas=[0.0,0.9]" for player in ("generator", "discriminator")),
+    ],
+    "energy_based": ["model.objective=energy_based"],
+    "boundary_equilibrium": ["model.objective=boundary_equilibrium", "model.discriminator.norm=none"],
+    "task_specific, pi 0.2": ["model.objective=task_specific", "model.pi=0.2"],
+    "task_specific, pi 0.8": ["model.objective=task_specific", "model.pi=0.8"],
+    "relativistic_average": ["model.objective=relativistic_average"],
+    "non_saturating, minibatch discrimination": ["model.discriminator.minibatch_kernels=100"],
+    "non_saturating, virtual batch norm": ["model.discriminator.norm=virtual_batch"],
+    "non_saturating, residual": ["model.generator.residual=true", "model.discriminator.residual=true"],
+}
+BY_NORM = "model.generator.conditioning=conditional_batch_norm"
+CONDITIONINGS = {
+    "concat, judged by concat (CGAN)": ["model.discriminator.judging=concat"],
+    "concat, auxiliary classifier (AC-GAN)": ["model.discriminator.judging=auxiliary_classifier"],
+    "concat, projection": ["model.discriminator.judging=projection"],
+    "conditional batch norm, judged by concat": [BY_NORM, "model.discriminator.judging=concat"],
+    "conditional batch norm, auxiliary classifier": [BY_NORM, "model.discriminator.judging=auxiliary_classifier"],
+    "conditional batch norm, projection": [BY_NORM, "model.discriminator.judging=projection"],
+    "latent codes (InfoGAN)": ["model.codes.categorical=[10]", "model.codes.continuous=2"],
+    "classes and fake, 100 labels, feature matching": [
+        "model.discriminator.judging=classes_and_fake",
+        "data.labels=100",
+    ],
+}
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Manifest of labelled pictures.")],
+    judge: Annotated[str, typer.Option(help="Model of task image_classifier, name or folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the runs.")],
+    iterations: Annotated[int, typer.Option(min=1, help="Of each game.")] = 1500,
+    seeds: Annotated[int, typer.Option(min=1, help="Times that each game is played.")] = 2,
+) -> None:
+    """Play all games and print the table."""
+    for number, (name, overrides) in enumerate({**OBJECTIVES, **CONDITIONINGS}.items()):
+        for seed in range(seeds):
+            play(output / f"{number:02d}-{seed}", name, [*overrides, f"trainer.seed={seed}"], data, judge, iterations)
+    lines = ["| game | distance | samples with the asked label | seconds |", "| --- | --- | --- | --- |"]
+    for number, name in enumerate([*OBJECTIVES, *CONDITIONINGS]):
+        results = [json.loads((output / f"{number:02d}-{seed}" / "result.json").read_text()) for seed in range(seeds)]
+        lines.append(row(name, results))
+    table = "\n".join(lines)
+    (output / "table.md").write_text(table + "\n")
+    print(table)
+
+
+def play(folder: Path, name: str, overrides: list[str], data: Path, judge: str, iterations: int) -> None:
+    """Train and evaluate one game, unless `folder` has its result."""
+    if (folder / "result.json").is_file():
+        return
+    print(f"== {name}: {' '.join(overrides)}", flush=True)
+    condgen = [sys.executable, "-m", "condgen"]
+    settings = [f"data.manifest={data}", f"trainer.iterations={iterations}", f"trainer.report_every={iterations}"]
+    start = time.monotonic()
+    run = subprocess.run([*condgen, "train", str(CONFIG), *settings, *overrides, "-o", str(folder), "--resume"])
+    seconds = time.monotonic() - start
+    if run.returncode:
+        raise SystemExit(f"compare.py: {name} failed; see above")
+    measured = folder / "evaluation.json"
+    judging = ["--weights", f"judge={judge}", "-o", str(measured)]
+    subprocess.run([*condgen, "evaluate", str(folder / "model"), "--data", str(data), *judging], check=True)
+    table = json.loads(measured.read_text())["table"]["mean"]
+    (folder / "result.json").write_text(json.dumps({"name": name, "seconds": seconds, **table}))
+
+
+def row(name: str, results: list[dict]) -> str:
+    """Mean over the seeds, and each of them."""
+
+    def cell(measure: str, form: str) -> str:
+        values = [result[measure] for result in results if measure in result]
+        if not values:
+            return ""
+        each = ", ".join(format(value, form) for value in values)
+        return f"{format(mean(values), form)} ({each})"
+
+    seconds = format(mean(result["seconds"] for result in results), ".0f")
+    return f"| {name} | {cell('frechet_distance', '.0f')} | {cell('label_accuracy', '.1%')} | {seconds} |"
+
+
+if __name__ == "__main__":
+    typer.run(main)
