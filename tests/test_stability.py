@@ -54,6 +54,7 @@ COUNTED = {  # options that a number or a list switches on
         "weight-clipping": WASSERSTEIN_GAN,
         "minibatch-discrimination": {"model.discriminator.minibatch_kernels": 5},
         "codes": {"model.codes.categorical": [3], "model.codes.continuous": 2},
+        "dense-layers": {"model.generator.hidden": 8, "model.discriminator.hidden": 8},
         "squared-energy": {"model.objective": ObjectiveName.ENERGY_BASED, "model.discriminator.energy_power": 2},
     },
     "ali": {"conditional-cycle": {"model.classes": CLASSES, "model.cycle_weight": 1.0}},

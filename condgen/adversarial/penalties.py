@@ -1,4 +1,4 @@
-"""What keeps a discriminator smooth. Spectral norm is torch's own: `torch.nn.utils.parametrizations.spectral_norm`.
+"""What keeps a discriminator smooth.
 
 The gradient penalties return a weighted scalar that goes into the same backward as the loss it accompanies. They are
 computed in fp32 with autocast off, and differentiate twice: the discriminator must not be compiled. Each sample is
@@ -13,9 +13,20 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 Discriminator = Callable[[Tensor], Tensor]
 """Samples (B, ...) -> logits (B, ...); a conditional one comes as `lambda sample: discriminator(sample, condition)`."""
+
+
+def with_spectral_norm(module: nn.Module) -> None:
+    """Hold the largest singular value of every convolution and linear map of a module at 1, in place.
+
+    Miyato et al., 2018, arXiv 1802.05957, by torch's own parametrization. Batch norms would scale the maps up again.
+    """
+    for part in list(module.modules()):
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            spectral_norm(part)
 
 
 @torch.no_grad()

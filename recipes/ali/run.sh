@@ -53,6 +53,7 @@ case $name in
   mnist) config=ali_mnist set=mnist ;;
   short) config=ali_mnist_short set=mnist ;;
 esac
+[[ $set != mnist || -n $data ]] || judge=${judge:-judge-mnist}
 output=${output:-runs/$config}
 manifest=$output/data/manifest.jsonl
 

@@ -68,7 +68,7 @@ def main(
     data: Annotated[Path, typer.Option(help="Manifest of labelled pictures.")],
     judge: Annotated[str, typer.Option(help="Model of task image_classifier, name or folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the runs.")],
-    iterations: Annotated[int, typer.Option(min=1, help="Of each game.")] = 1500,
+    iterations: Annotated[int, typer.Option(min=1, help="Of each game.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Times that each game is played.")] = 2,
 ) -> None:
     """Play all games and print the table."""

@@ -5,13 +5,13 @@
 #                                    [--output DIR] [--config NAME | --mini] [key=value ...]
 #
 #   stage 1  prepare data     MNIST is fetched, or taken from --source, or pictures of your own from --data
-#   stage 2  train            a classifier that judges samples, unless --judge names one, then the game
+#   stage 2  train            a classifier that judges samples, unless there is one, then the game
 #   stage 3  evaluate         labels of samples and their distance from real pictures, by the judge
-#   stage 4  samples          a grid by label or by latent code
+#   stage 4  samples          a grid by label, and what latent codes have come to mean
 #
 #   --source      folder that has the files of MNIST already
 #   --data        folder of pictures with one sub-folder a class; trained on in colour at 32 pixels
-#   --judge       model of task image_classifier
+#   --judge       model of task image_classifier; for MNIST judge-mnist, which ships
 #   --config      acgan_mnist (default), or another file of conf/: cgan_mnist, projection_mnist, infogan_mnist,
 #                 semi_supervised_mnist
 #   --mini        drawn shapes and tiny networks: under a minute, no network access
@@ -47,6 +47,7 @@ done
 [[ -z $mini ]] || name=mini
 name=${name:-acgan_mnist}
 [[ -f $here/conf/$name.yaml ]] || fail "there is no $here/conf/$name.yaml; see --help"
+[[ -n $mini$data ]] || judge=${judge:-judge-mnist}
 judge_config=judge_mnist
 [[ -z $mini ]] || judge_config=judge_mini
 output=${output:-runs/$name}
@@ -97,4 +98,5 @@ fi
 if wanted 4; then
   echo "== stage 4: samples"
   condgen sample --model "$output/game/model" -o "$output/samples/grid.png"
+  [[ $name != infogan_mnist ]] || condgen codes --model "$output/game/model" -o "$output/samples/codes.png"
 fi

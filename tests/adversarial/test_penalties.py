@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from condgen.adversarial.penalties import clip_weights, r1, wgan_gp
+from condgen.adversarial.penalties import clip_weights, r1, wgan_gp, with_spectral_norm
 
 SHAPES = [(3,), (2, 8), (2, 4, 4), (1, 2, 4, 4)]  # of one sample: vector, audio, image, video
 
@@ -108,3 +108,17 @@ def test_clipped_weights_stay_in_their_box():
     torch.testing.assert_close(layers[0].weight.detach(), torch.tensor([[0.01, -0.01, 0.005], [0.0, 0.01, -0.01]]))
     assert max(p.abs().max().item() for p in layers.parameters()) <= 0.01 + 1e-9
     assert all(p.requires_grad for p in layers.parameters())
+
+
+def test_spectral_norm_holds_the_largest_singular_value_at_1():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.ConvTranspose2d(3, 2, 3), nn.Flatten(), nn.Linear(128, 4))
+    with torch.no_grad():
+        network[0].weight.mul_(100)
+    with_spectral_norm(network.train())
+    for _ in range(100):
+        network(torch.randn(1, 2, 8, 8))
+    for layer in (network[0], network[4]):
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.01)
+    transposed = network[2].weight.transpose(0, 1).flatten(1)  # whose first dimension are the inputs
+    assert torch.linalg.matrix_norm(transposed, 2).item() == pytest.approx(1, abs=0.01)

@@ -14,6 +14,7 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
+from condgen.adversarial.penalties import with_spectral_norm
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.injection import concat_replicated, concat_vector
 
@@ -38,6 +39,11 @@ class PosteriorForm(StrEnum):
 class InitialWeights(StrEnum):
     SMALL = "small"  # the paper's N(0, 0.01)
     HE = "he"  # He et al., 2015: logits move from the first steps on, also in narrow networks and short runs
+
+
+class DiscriminatorNorm(StrEnum):
+    BATCH = "batch"  # the table's, in D(x) but for its first layer
+    SPECTRAL = "spectral"  # of all layers instead (Miyato et al., 2018): it cannot become sure of everything at once
 
 
 class Posterior(NamedTuple):
@@ -187,7 +193,9 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """The paper's D(x), D(z) and D(x, z): does this picture belong to this latent vector (and label)?
 
-    Args: as `Generator`, and dropout: the probability with which each input of a layer is dropped.
+    Args: as `Generator`, and
+        dropout: the probability with which each input of a layer is dropped.
+        norm: of the layers.
     """
 
     def __init__(
@@ -198,6 +206,7 @@ class Discriminator(nn.Module):
         classes: int = 0,
         width: int = 32,
         dropout: float = 0.2,
+        norm: DiscriminatorNorm = DiscriminatorNorm.BATCH,
         initial_weights: InitialWeights = InitialWeights.SMALL,
     ):
         super().__init__()
@@ -205,8 +214,9 @@ class Discriminator(nn.Module):
         before = image_channels
         for number, (kernel, stride, multiple) in enumerate(_DOWN):
             channels = multiple * width
-            conv = nn.Conv2d(before, channels, kernel, stride, bias=number == 0)
-            layer = _normed(conv, channels) if number else nn.Sequential(conv, nn.LeakyReLU(SLOPE))
+            normed = norm is DiscriminatorNorm.BATCH and number > 0
+            conv = nn.Conv2d(before, channels, kernel, stride, bias=not normed)
+            layer = _normed(conv, channels) if normed else nn.Sequential(conv, nn.LeakyReLU(SLOPE))
             self.of_image.extend([nn.Dropout(dropout), layer])
             before = channels
         dense, joint = _DENSE * width, _JOINT * width
@@ -214,6 +224,8 @@ class Discriminator(nn.Module):
         self.of_both = _dense([before + dense + classes, joint, joint], dropout, bias=True)
         self.of_both.extend([nn.Dropout(dropout), nn.Linear(joint, 1)])
         _draw(self, initial_weights)
+        if norm is DiscriminatorNorm.SPECTRAL:
+            with_spectral_norm(self)
 
     def forward(self, images: Tensor, latent: Tensor, condition: Condition) -> Tensor:
         """Images (B, C, 32, 32), latent (B, Z), condition.vector (B, classes) or none -> logits (B, 1)."""

@@ -15,7 +15,7 @@ from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import one_hot
-from condgen.tasks.ali.networks import Discriminator, Generator, InitialWeights, PosteriorForm
+from condgen.tasks.ali.networks import Discriminator, DiscriminatorNorm, Generator, InitialWeights, PosteriorForm
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -32,6 +32,7 @@ class Config:
     width: int = 32  # channels of the first layers; the others are multiples of it
     posterior: PosteriorForm = PosteriorForm.GAUSSIAN
     dropout: float = 0.2  # in the discriminator
+    norm: DiscriminatorNorm = DiscriminatorNorm.BATCH  # of the discriminator
     initial_weights: InitialWeights = InitialWeights.SMALL
     cycle_weight: float = 0.0  # of E |x - G_x(G_z(x))|. ALI matches the joint distributions, which leaves open which
     # z goes with which x, so its reconstructions are plausible but not faithful; this bounds the conditional entropy
@@ -74,7 +75,7 @@ class ALI(Task):
     def __init__(self, config: Config):
         super().__init__(config)
         self.generator = build_generator(config)
-        self.discriminator = Discriminator(**_shape(config), dropout=config.dropout)
+        self.discriminator = Discriminator(**_shape(config), dropout=config.dropout, norm=config.norm)
         self.objective = objective(ObjectiveName.NON_SATURATING)
 
     @classmethod

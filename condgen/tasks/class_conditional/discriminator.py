@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from condgen.adversarial.diversity import MinibatchDiscrimination, ReferenceBatch
 from condgen.adversarial.objectives import reconstruction_energy
+from condgen.adversarial.penalties import with_spectral_norm
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import CodeSpace
 from condgen.conditioning.injection import concat_replicated
@@ -18,7 +19,7 @@ from condgen.conditioning.judging import (
     CodeRegressor,
     ProjectionJudge,
 )
-from condgen.tasks.class_conditional.networks import DiscriminatorNorm, Reconstruction, Trunk, with_spectral_norm
+from condgen.tasks.class_conditional.networks import DiscriminatorNorm, Reconstruction, Trunk
 
 
 class Judging(StrEnum):

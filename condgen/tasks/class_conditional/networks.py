@@ -12,7 +12,6 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from condgen.adversarial.diversity import VirtualBatchNorm
 from condgen.conditioning.condition import Condition
@@ -155,7 +154,7 @@ class Trunk(nn.Module):
     Args:
         size, image_channels: as of `Generator`.
         width: channels of the first layer.
-        norm: of the layers. With `SPECTRAL` the norm is in the weights; the heads need it too: `with_spectral_norm`.
+        norm: of the layers. With `SPECTRAL` the norm is in the weights of the discriminator, heads included.
         reference_size: pictures in front of a batch, for `VIRTUAL_BATCH`.
         residual: residual blocks and mean pooling.
         dropout: probability, of whole feature maps behind each layer.
@@ -242,13 +241,6 @@ class Reconstruction(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, channels, size, size) -> (B, image_channels, S, S)."""
         return torch.tanh(self.layers(self.start(self.code(features.flatten(1))).unflatten(1, self.shape)))
-
-
-def with_spectral_norm(module: nn.Module) -> None:
-    """Hold the largest singular value of every convolution and linear map of a module at 1, in place."""
-    for part in list(module.modules()):
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            spectral_norm(part)
 
 
 def _norm(name: DiscriminatorNorm, channels: int, reference_size: int) -> nn.Module:

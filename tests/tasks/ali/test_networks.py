@@ -11,6 +11,7 @@ from condgen.conditioning.encoders import one_hot
 from condgen.tasks.ali.networks import (
     Decoder,
     Discriminator,
+    DiscriminatorNorm,
     Encoder,
     Generator,
     InitialWeights,
@@ -166,3 +167,13 @@ def test_a_decoder_starts_at_the_mean_picture_once():
     loaded.start_at_mean(-images)
     assert torch.equal(decoder.bias, before)
     assert torch.equal(loaded.bias, before)
+
+
+def test_spectral_norm_takes_the_place_of_batch_norm_in_the_discriminator():
+    discriminator = Discriminator(1, 8, width=4, norm=DiscriminatorNorm.SPECTRAL)
+    kinds = [type(part) for part in discriminator.modules()]
+    assert nn.BatchNorm2d not in kinds
+    layers = [part for part in discriminator.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 5 + 2 + 3
+    assert all(hasattr(layer, "parametrizations") for layer in layers)
+    assert all(layer.bias is not None for layer in layers[:5]), "no batch norm adds one"
