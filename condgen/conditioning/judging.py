@@ -91,7 +91,9 @@ class CodePrediction(NamedTuple):
 
 
 class CodeRegressor(nn.Module):
-    """Which latent code was this sample made from? (Chen et al., 2016, arXiv 1606.03657, section 6.)
+    """Which latent code was this sample made from? (Chen et al., 2016, arXiv 1606.03657, section 6 and table 1.)
+
+    Its batch norm makes all samples of a batch count for each: take real and fake ones apart.
 
     Args:
         channels: of the features.
@@ -102,12 +104,12 @@ class CodeRegressor(nn.Module):
     def __init__(self, channels: int, space: CodeSpace, *, learned_deviation: bool = False):
         super().__init__()
         self.space = space
-        self.hidden = nn.Linear(channels, 128)
+        self.hidden = nn.Sequential(nn.Linear(channels, 128, bias=False), nn.BatchNorm1d(128), nn.LeakyReLU(0.1))
         self.predict = nn.Linear(128, space.width + (space.continuous if learned_deviation else 0))
 
     def forward(self, features: Tensor) -> CodePrediction:
         """features: (B, C, *spatial)."""
-        hidden = F.leaky_relu(self.hidden(_mean_over_space(features)), 0.1)
+        hidden = self.hidden(_mean_over_space(features))
         *class_logits, gaussian = self.predict(hidden).tensor_split(_ends(self.space.categorical), dim=1)
         mean, log_deviation = gaussian[:, : self.space.continuous], gaussian[:, self.space.continuous :]
         if not log_deviation.shape[1]:

@@ -182,8 +182,8 @@ class ClassConditional(Task):
     def _judge_both(self, batch: Batch, fake: Tensor, condition: Condition) -> tuple[Judgement, Judgement]:
         """Joined where pictures are judged one by one, which is faster; apart where the batch has a say."""
         own = self.config.discriminator
-        alone = own.norm in (DiscriminatorNorm.NONE, DiscriminatorNorm.SPECTRAL) and not own.minibatch_kernels
-        if not alone:
+        normed = own.norm in (DiscriminatorNorm.BATCH, DiscriminatorNorm.VIRTUAL_BATCH) or self.codes is not None
+        if normed or own.minibatch_kernels:
             return self._judge(batch.image, condition, batch), self._judge(fake, condition, batch)
         joined = Condition.join([condition, condition])
         return take_apart(self._judge(torch.cat([batch.image, fake]), joined, batch), len(batch))

@@ -103,7 +103,7 @@ def test_number_of_parameters_of_a_plain_generator_of_28_pixels():
 
 
 def test_number_of_parameters_of_the_networks_of_infogan_for_digits():
-    """Chen et al., 2016, appendix C.1: dense layers of 1024, 64 and 128 channels; the 128 of Q without batch norm."""
+    """Chen et al., 2016, appendix C.1: dense layers of 1024, 64 and 128 channels, 128 in Q."""
     config = Config(
         generator=GeneratorConfig(noise_channels=62, width=64, hidden=1024),
         discriminator=DiscriminatorConfig(width=64, hidden=1024),
@@ -112,7 +112,7 @@ def test_number_of_parameters_of_the_networks_of_infogan_for_digits():
     dense = 74 * 1024 + 2 * 1024 + 1024 * 128 * 49 + 2 * 128
     assert _count(build_generator(config)) == dense + 128 * 64 * 16 + 2 * 64 + 64 * 16 + 1
     convolutions = 64 * 16 + 64 + 64 * 128 * 16 + 128 + 2 * 128
-    heads = (1024 + 1) + (1024 + 1) * 128 + (128 + 1) * 12
+    heads = (1024 + 1) + 1024 * 128 + 2 * 128 + (128 + 1) * 12
     assert _count(build_discriminator(config)) == convolutions + (128 * 49 + 1) * 1024 + 2 * 1024 + heads
 
 
