@@ -9,6 +9,7 @@ again. The table is printed and written to OUTPUT/table.md.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import typer
 
 CONFIG = Path(__file__).parent / "conf" / "mnist.yaml"
 RMSPROP = [f"optimizers.{player}.name=rmsprop" for player in ("generator", "discriminator")]
+PICTURES = 10_000  # of the validation split at most, and as many samples
 OBJECTIVES = {
     "minimax": ["model.objective=minimax"],
     "non_saturating": [],
@@ -71,40 +73,47 @@ def main(
     iterations: Annotated[int, typer.Option(min=1, help="Of each game.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Times that each game is played.")] = 2,
 ) -> None:
-    """Play all games and print the table."""
-    for number, (name, overrides) in enumerate({**OBJECTIVES, **CONDITIONINGS}.items()):
+    """Play all games and print the table; those that fail are named, and the others go on."""
+    lines, failed = ["| game | distance | samples with the asked label | seconds |", "| --- | --- | --- | --- |"], []
+    for name, overrides in {**OBJECTIVES, **CONDITIONINGS}.items():
+        results = []
         for seed in range(seeds):
-            play(output / f"{number:02d}-{seed}", name, [*overrides, f"trainer.seed={seed}"], data, judge, iterations)
-    lines = ["| game | distance | samples with the asked label | seconds |", "| --- | --- | --- | --- |"]
-    for number, name in enumerate([*OBJECTIVES, *CONDITIONINGS]):
-        results = [json.loads((output / f"{number:02d}-{seed}" / "result.json").read_text()) for seed in range(seeds)]
+            folder = output / re.sub(r"[^a-z0-9]+", "-", f"{name} {seed}".lower())
+            result = play(folder, name, [*overrides, f"trainer.seed={seed}"], data, judge, iterations)
+            if result is None:
+                failed.append(f"{name} with seed {seed} ({folder})")
+            else:
+                results.append(result)
         lines.append(row(name, results))
     table = "\n".join(lines)
     (output / "table.md").write_text(table + "\n")
     print(table)
+    if failed:
+        raise SystemExit(f"compare.py: {len(failed)} games failed: {', '.join(failed)}; see above")
 
 
-def play(folder: Path, name: str, overrides: list[str], data: Path, judge: str, iterations: int) -> None:
-    """Train and evaluate one game, unless `folder` has its result."""
-    if (folder / "result.json").is_file():
-        return
+def play(folder: Path, name: str, overrides: list[str], data: Path, judge: str, iterations: int) -> dict | None:
+    """What the last report of a game says of its averaged generator, None where it failed."""
+    kept = folder / "result.json"
+    if kept.is_file():
+        return json.loads(kept.read_text())
     print(f"== {name}: {' '.join(overrides)}", flush=True)
-    condgen = [sys.executable, "-m", "condgen"]
-    settings = [f"data.manifest={data}", f"trainer.iterations={iterations}", f"trainer.report_every={iterations}"]
+    data_settings = [f"data.manifest={data}", f"data.judge={judge}", f"data.validation_images={PICTURES}"]
+    settings = [*data_settings, f"trainer.iterations={iterations}", f"trainer.report_every={iterations}"]
+    command = [sys.executable, "-m", "condgen", "train", str(CONFIG), *settings, *overrides, "-o", str(folder)]
     start = time.monotonic()
-    run = subprocess.run([*condgen, "train", str(CONFIG), *settings, *overrides, "-o", str(folder), "--resume"])
+    if subprocess.run([*command, "--resume"]).returncode:
+        return None
     seconds = time.monotonic() - start
-    if run.returncode:
-        raise SystemExit(f"compare.py: {name} failed; see above")
-    measured = folder / "evaluation.json"
-    judging = ["--weights", f"judge={judge}", "-o", str(measured)]
-    subprocess.run([*condgen, "evaluate", str(folder / "model"), "--data", str(data), *judging], check=True)
-    table = json.loads(measured.read_text())["table"]["mean"]
-    (folder / "result.json").write_text(json.dumps({"name": name, "seconds": seconds, **table}))
+    logged = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    report = {key.removeprefix("validation/"): value for line in logged for key, value in line.items()}
+    result = {"name": name, "overrides": overrides, "seconds": seconds, **report}
+    kept.write_text(json.dumps(result))
+    return result
 
 
 def row(name: str, results: list[dict]) -> str:
-    """Mean over the seeds, and each of them."""
+    """Mean over the seeds, and each of them; a dash where none came to an end."""
 
     def cell(measure: str, form: str) -> str:
         values = [result[measure] for result in results if measure in result]
@@ -113,7 +122,7 @@ def row(name: str, results: list[dict]) -> str:
         each = ", ".join(format(value, form) for value in values)
         return f"{format(mean(values), form)} ({each})"
 
-    seconds = format(mean(result["seconds"] for result in results), ".0f")
+    seconds = format(mean(result["seconds"] for result in results), ".0f") if results else "-"
     return f"| {name} | {cell('frechet_distance', '.0f')} | {cell('label_accuracy', '.1%')} | {seconds} |"
 
 
