@@ -170,6 +170,8 @@ class BoundaryEquilibrium(Objective):
         super().__init__()
         if not 0 <= ratio <= 1:
             raise ValueError(f"ratio must lie in [0, 1], got {ratio}")
+        if not 0 < rate < float("inf"):
+            raise ValueError(f"rate must be above 0, got {rate}")
         self.ratio, self.rate = ratio, rate
         self.register_buffer("balance", torch.zeros(()))
 

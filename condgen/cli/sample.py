@@ -10,12 +10,16 @@ import typer
 from condgen.tasks.verb_options import Device, Model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 app = typer.Typer()
 
 SHOWN_SIDE = 96  # pixels that a picture in a grid has at least
 COLUMNS = 8  # of a grid without labels
+LARGEST_GRID = 2500  # pictures
+PORTION = 1000  # files' pictures that are in memory together
 
 
 @app.command()
@@ -25,8 +29,10 @@ def sample(
     ],
     model: Model,
     label: Annotated[list[str] | None, typer.Option(help="Class to draw; may be repeated. Default: all.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="Samples, of each label where the model has labels.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Another number gives other samples.")] = 0,
+    count: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Samples, of each label where the model has labels.")
+    ] = 8,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another number gives other samples.")] = 0,
     device: Device = "auto",
 ) -> None:
     """Draw pictures from noise, by label where the model knows labels.
@@ -48,19 +54,26 @@ def sample(
     known = tuple(pipeline.classes)
     names = list(dict.fromkeys(label or known)) if known else label
     labels = [name for name in names for _ in range(count)] if names else None
-    pictures = pipeline.sample(len(labels) if labels else count, labels=labels, seed=seed)
+    total = len(labels) if labels else count
+    if folder is None and total > LARGEST_GRID:
+        raise UserError(f"{output}: {total:,} samples make too large a grid; name a folder, or lower --count")
+    noise = pipeline.noise(total, seed)
     if folder is None:
+        pictures = pipeline.decode(noise, labels)
         _write_grid(pictures, count if labels else min(count, COLUMNS), labels, Path(output))
         return
-    names = [f"{_as_name(one)}-{number % count:05d}" for number, one in enumerate(labels or ["sample"] * count)]
-    _write_files(pictures, folder, names)
+    names = [f"{name}-{number % count:05d}" for number, name in enumerate(_names(labels or ["sample"] * count))]
+    _write_files(lambda rows: pipeline.decode(noise[rows], labels and labels[rows]), folder, names)
 
 
 def _output(output: str) -> Path | None:
     """The folder, or None where the output is a picture. Raises UserError where it can be neither."""
     from condgen.cli import _files
     from condgen.data.image_output import WRITABLE
+    from condgen.errors import UserError
 
+    if output == "-":
+        raise UserError("samples cannot go to standard output; name a folder or a picture")
     endings = _files.Endings(readable=frozenset(), writable=WRITABLE, fallback=".png")
     return None if _files.names_file(["noise"], output, endings) else Path(output)
 
@@ -75,19 +88,28 @@ def _write_grid(pictures: Tensor, columns: int, labels: list[str] | None, target
     write(Picture(grid(pictures, columns, captions=labels, scale=scale)), target)
 
 
-def _write_files(pictures: Tensor, folder: Path, names: list[str]) -> None:
+def _write_files(draw: Callable[[slice], Tensor], folder: Path, names: list[str]) -> None:
     from condgen.data.image import Picture
     from condgen.data.image_output import write
     from condgen.data.picture_grid import to_uint8
     from condgen.runtime.progress import Progress
 
-    folder.mkdir(parents=True, exist_ok=True)
     with Progress("samples", len(names)) as progress:
-        for name, pixels in zip(names, to_uint8(pictures), strict=True):
-            write(Picture(pixels), folder / f"{name}.png")
-            progress.advance(None)
+        for start in range(0, len(names), PORTION):
+            rows = slice(start, start + PORTION)
+            pictures = to_uint8(draw(rows))
+            folder.mkdir(parents=True, exist_ok=True)  # now that the model takes the labels
+            for name, pixels in zip(names[rows], pictures, strict=True):
+                write(Picture(pixels), folder / f"{name}.png")
+                progress.advance(None)
 
 
-def _as_name(label: str) -> str:
-    """A label as a part of a file's name."""
-    return "".join(letter if letter.isalnum() or letter in "-_. " else "-" for letter in label)
+def _names(labels: list[str]) -> list[str]:
+    """Labels as parts of files' names; two that would be the same there have numbers behind."""
+    plain = {one: "".join(letter if letter.isalnum() or letter in "-_. " else "-" for letter in one) for one in labels}
+    taken: dict[str, str] = {}
+    for label, name in plain.items():
+        while name in taken.values():
+            name += "-2"
+        taken[label] = name
+    return [taken[label] for label in labels]

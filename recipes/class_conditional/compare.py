@@ -2,8 +2,8 @@
 
     python recipes/class_conditional/compare.py --data data/mnist/manifest.jsonl --judge judge-mnist -o runs/compare
 
-Each game is `conf/mnist.yaml` with the overrides below, played once for each seed. What is there already is not played
-again. The table is printed and written to OUTPUT/table.md.
+Each game is `conf/mnist.yaml` made small, with the overrides below, played once for each seed. What is there already,
+from the same settings, is not played again. The table is printed and written to OUTPUT/table.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import typer
 
 CONFIG = Path(__file__).parent / "conf" / "mnist.yaml"
 RMSPROP = [f"optimizers.{player}.name=rmsprop" for player in ("generator", "discriminator")]
+SMALL = ["model.generator.width=16", "model.discriminator.width=16", "trainer.batch_size=32"]  # half of each
 PICTURES = 5_000  # of the validation split at most, and as many samples
 OBJECTIVES = {
     "minimax": ["model.objective=minimax"],
@@ -45,7 +46,10 @@ OBJECTIVES = {
     "task_specific": ["model.objective=task_specific"],
     "relativistic_average": ["model.objective=relativistic_average"],
     "non_saturating, minibatch discrimination": ["model.discriminator.minibatch_kernels=100"],
-    "non_saturating, virtual batch norm": ["model.discriminator.norm=virtual_batch"],
+    "non_saturating, virtual batch norm": [
+        "model.discriminator.norm=virtual_batch",
+        "model.discriminator.reference_size=32",
+    ],
 }
 BY_NORM = "model.generator.conditioning=conditional_batch_norm"
 CONDITIONINGS = {
@@ -67,7 +71,7 @@ def main(
     data: Annotated[Path, typer.Option(help="Manifest of labelled pictures.")],
     judge: Annotated[str, typer.Option(help="Model of task image_classifier, name or folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the runs.")],
-    iterations: Annotated[int, typer.Option(min=1, help="Of each game.")] = 600,
+    iterations: Annotated[int, typer.Option(min=1, help="Of each game.")] = 1500,
     seeds: Annotated[int, typer.Option(min=1, help="Times that each game is played.")] = 2,
 ) -> None:
     """Play all games and print the table; those that fail are named, and the others go on."""
@@ -83,6 +87,7 @@ def main(
                 results.append(result)
         lines.append(row(name, results))
     table = "\n".join(lines)
+    output.mkdir(parents=True, exist_ok=True)
     (output / "table.md").write_text(table + "\n")
     print(table)
     if failed:
@@ -91,29 +96,33 @@ def main(
 
 def play(folder: Path, name: str, overrides: list[str], data: Path, judge: str, iterations: int) -> dict | None:
     """What the last report of a game says of its averaged generator, None where it failed."""
-    kept = folder / "result.json"
-    if kept.is_file():
-        return json.loads(kept.read_text())
-    print(f"== {name}: {' '.join(overrides)}", flush=True)
     data_settings = [f"data.manifest={data}", f"data.judge={judge}", f"data.validation_images={PICTURES}"]
     settings = [*data_settings, f"trainer.iterations={iterations}", f"trainer.report_every={iterations}"]
-    command = [sys.executable, "-m", "condgen", "train", str(CONFIG), *settings, *overrides, "-o", str(folder)]
-    if subprocess.run([*command, "--resume"]).returncode:
+    settings = [*settings, *SMALL, *overrides]
+    kept = folder / "result.json"
+    if kept.is_file():
+        result = json.loads(kept.read_text())
+        if result["settings"] != settings:
+            raise SystemExit(f"compare.py: {folder} was played with other settings; choose another -o, or delete it")
+        return result
+    print(f"== {name}: {' '.join(overrides)}", flush=True)
+    command = [sys.executable, "-m", "condgen", "train", str(CONFIG), *settings, "-o", str(folder), "--resume"]
+    if subprocess.run(command).returncode:
         return None
     logged = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     report = {key.removeprefix("validation/"): value for line in logged for key, value in line.items()}
-    result = {"name": name, "overrides": overrides, **report}
+    result = {"name": name, "settings": settings, **report}
     kept.write_text(json.dumps(result))
     return result
 
 
 def row(name: str, results: list[dict]) -> str:
-    """Mean over the seeds, and each of them; empty where none came to an end."""
+    """Mean over the seeds, and each of them; a dash where none came to an end."""
 
     def cell(measure: str, form: str) -> str:
         values = [result[measure] for result in results if measure in result]
         if not values:
-            return ""
+            return "" if results else "-"
         each = ", ".join(format(value, form) for value in values)
         return f"{format(mean(values), form)} ({each})"
 

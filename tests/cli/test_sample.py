@@ -83,3 +83,32 @@ def test_mistakes_are_one_line(which, arguments, says, model, plain, tmp_path, m
     assert says in str(done.exception)
     assert "\n" not in str(done.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_files_come_in_portions_that_a_grid_would_have_shown_at_once(model, tmp_path, monkeypatch):
+    from condgen.cli import sample
+
+    arguments = ("--model", model, "--count", "3", "--seed", "1")
+    assert run(*arguments, "-o", str(tmp_path / "at_once")).exit_code == 0
+    monkeypatch.setattr(sample, "PORTION", 2)
+    assert run(*arguments, "-o", str(tmp_path / "portions")).exit_code == 0
+    for first in sorted((tmp_path / "at_once").iterdir()):
+        second = tmp_path / "portions" / first.name
+        difference = np.asarray(Image.open(first)).astype(int) - np.asarray(Image.open(second))
+        assert abs(difference).max() <= 1, "another batch rounds otherwise"
+
+
+def test_too_large_a_grid_and_standard_output_are_refused(model, tmp_path):
+    for arguments, says in (
+        (("--count", "2000", "-o", str(tmp_path / "grid.png")), "4,000"),
+        (("-o", "-"), "standard"),
+    ):
+        done = run("--model", model, *arguments)
+        assert isinstance(done.exception, UserError)
+        assert says in str(done.exception)
+
+
+def test_labels_that_are_the_same_in_a_files_name_have_files_of_their_own():
+    from condgen.cli.sample import _names
+
+    assert _names(["a/b", "a-b", "a/b", "c"]) == ["a-b", "a-b-2", "a-b", "c"]

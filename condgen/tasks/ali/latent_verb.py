@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 SHOWN_SIDE = 96  # pixels that a picture in a strip or grid has at least
+MOST_TIMES = 100  # an attribute's vector; far beyond what decoders make sense of
 
 Label = Annotated[str, typer.Option(help="Class that all inputs are of, for a conditional model.", show_default=False)]
 Photo = Annotated[Path, typer.Argument(metavar="PHOTO", help="Picture to start from.")]
@@ -32,7 +33,7 @@ def interpolate(
     last: Annotated[Path, typer.Argument(metavar="B", help="Picture to end at.")],
     output: Output,
     model: Model,
-    count: Annotated[int, typer.Option(min=2, help="Pictures made, both ends included.")] = 9,
+    count: Annotated[int, typer.Option(min=2, max=100, help="Pictures made, both ends included.")] = 9,
     label: Label = "",
     device: Device = "auto",
 ) -> None:
@@ -61,7 +62,7 @@ def analogy(
     third: Annotated[Path, typer.Argument(metavar="C", help="... C is to the picture made.")],
     output: Output,
     model: Model,
-    size: Annotated[int, typer.Option(min=2, help="Pictures a side, those between corners interpolated.")] = 2,
+    size: Annotated[int, typer.Option(min=2, max=30, help="Pictures a side, those between corners interpolated.")] = 2,
     label: Label = "",
     device: Device = "auto",
 ) -> None:
@@ -94,9 +95,9 @@ def neighbours(
     data: Data,
     output: Output,
     model: Model,
-    rows: Annotated[int, typer.Option(min=1, help="Rows of pictures of the manifest.")] = 5,
-    columns: Annotated[int, typer.Option(min=1, help="Columns of them.")] = 5,
-    between: Annotated[int, typer.Option(min=0, help="Pictures interpolated between two neighbours.")] = 1,
+    rows: Annotated[int, typer.Option(min=1, max=20, help="Rows of pictures of the manifest.")] = 5,
+    columns: Annotated[int, typer.Option(min=1, max=20, help="Columns of them.")] = 5,
+    between: Annotated[int, typer.Option(min=0, max=5, help="Pictures interpolated between two neighbours.")] = 1,
     split: Annotated[str, typer.Option(help="Which rows of the manifest.")] = "train",
     pictures: Pictures = 5000,
     label: Label = "",
@@ -148,7 +149,7 @@ def attribute(
     blur: Annotated[bool, typer.Option("--blur", help="Towards blurred pictures; needs no labels.")] = False,
     start: Annotated[float, typer.Option("--from", help="Multiple of the vector that is added first.")] = -1.0,
     stop: Annotated[float, typer.Option("--to", help="... and last.")] = 2.0,
-    count: Annotated[int, typer.Option(min=2, help="Pictures made, both ends included.")] = 7,
+    count: Annotated[int, typer.Option(min=2, max=100, help="Pictures made, both ends included.")] = 7,
     pictures: Pictures = 5000,
     label: Label = "",
     device: Device = "auto",
@@ -174,6 +175,8 @@ def attribute(
 
     if bool(towards) == blur or (balance and blur):
         raise UserError("give either --towards NAME, which --balance may go with, or --blur")
+    if not all(abs(times) <= MOST_TIMES for times in (start, stop)):
+        raise UserError(f"--from {start} --to {stop}: give numbers from -{MOST_TIMES} to {MOST_TIMES}")
     pipeline, images, codes, labels = _encoded(model, device, label, [photo], output)
     rows = Manifest.read(data).rows(Split.TRAIN)
     if blur:

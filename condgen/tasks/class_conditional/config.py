@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from condgen.adversarial.objectives import ENERGIES, ObjectiveName
+from condgen.adversarial.objectives import ENERGIES, ObjectiveName, objective
 from condgen.conditioning.encoders import CodeSpace
 from condgen.tasks.class_conditional.discriminator import Discriminator, Judging
 from condgen.tasks.class_conditional.networks import (
@@ -114,8 +114,12 @@ class Config:
             raise ValueError(f"size must be one of {', '.join(map(str, STEPS))} and image_channels 1 or 3")
         if len(set(self.classes)) != len(self.classes) or len(self.classes) == 1:
             raise ValueError(f"classes must be two names or more, each once, got {self.classes}")
-        if self.critic_steps < 1 or self.penalty_weight < 0 or self.class_weight < 0:
-            raise ValueError("critic_steps must be 1 or more, penalty_weight and class_weight not negative")
+        if self.critic_steps < 1:
+            raise ValueError(f"critic_steps must be 1 or more, got {self.critic_steps}")
+        for name in ("penalty_weight", "class_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        objective(self.objective, **self.objective_settings)  # says what is wrong with them
         self.codes.space  # noqa: B018  says what is wrong with it
         self._refuse_clashes()
 
@@ -123,6 +127,19 @@ class Config:
     def conditional(self) -> bool:
         """Whether samples are made by label."""
         return self.discriminator.judging in (Judging.CONCAT, Judging.AUXILIARY_CLASSIFIER, Judging.PROJECTION)
+
+    @property
+    def objective_settings(self) -> dict[str, float]:
+        """What the objective itself takes."""
+        match self.objective:
+            case ObjectiveName.ENERGY_BASED:
+                return {"margin": self.margin}
+            case ObjectiveName.BOUNDARY_EQUILIBRIUM:
+                return {"ratio": self.ratio, "rate": self.balance_rate}
+            case ObjectiveName.TASK_SPECIFIC:
+                return {"pi": self.pi}
+            case _:
+                return {}
 
     def _refuse_clashes(self) -> None:
         judging, norm, energy = self.discriminator.judging, self.discriminator.norm, self.objective in ENERGIES

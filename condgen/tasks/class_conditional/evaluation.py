@@ -44,7 +44,8 @@ class Evaluation:
         self.judge = None
         if config.data.judge:
             model, device = config.model, config.trainer.device
-            self.judge = Judge(config.data.judge, image_channels=model.image_channels, device=device)
+            told = tuple(model.classes) if model.conditional else ()
+            self.judge = Judge(config.data.judge, image_channels=model.image_channels, classes=told, device=device)
 
     def __call__(self, task: ClassConditional, folder: Path, name: str) -> Report:
         """Measures, and a picture `folder/name.png`: a column a class, or see `code_figure`."""
@@ -136,7 +137,8 @@ def evaluate(
     config: Config = pipeline.config
     judge, missing = None, []
     if JUDGE in weights:
-        judge = Judge(str(weights[JUDGE]), image_channels=config.image_channels, device=str(pipeline.device))
+        wanted = {"image_channels": config.image_channels, "classes": pipeline.classes}
+        judge = Judge(str(weights[JUDGE]), **wanted, device=str(pipeline.device))
     else:
         missing.append(f"label_accuracy, frechet_distance: missing (give --weights {JUDGE}=MODEL)")
     classes = config.classes or (judge.classes if judge else ())

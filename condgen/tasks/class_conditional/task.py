@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,6 @@ from condgen.adversarial.diversity import mean_feature_matching, pairwise_distan
 from condgen.adversarial.objectives import (
     ENERGIES,
     BoundaryEquilibrium,
-    ObjectiveName,
     objective,
     refuse_misuse,
 )
@@ -31,19 +30,6 @@ if TYPE_CHECKING:
     from condgen.data.labelled_images import Batch
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    """The objective's own."""
-    match config.objective:
-        case ObjectiveName.ENERGY_BASED:
-            return {"margin": config.margin}
-        case ObjectiveName.BOUNDARY_EQUILIBRIUM:
-            return {"ratio": config.ratio, "rate": config.balance_rate}
-        case ObjectiveName.TASK_SPECIFIC:
-            return {"pi": config.pi}
-        case _:
-            return {}
-
-
 class ClassConditional(Task):
     """A generator that makes pictures by label and latent code, and a discriminator that judges both."""
 
@@ -53,7 +39,7 @@ class ClassConditional(Task):
         super().__init__(config)
         self.generator = build_generator(config)
         self.discriminator = build_discriminator(config)
-        self.objective = objective(config.objective, **_settings(config))
+        self.objective = objective(config.objective, **config.objective_settings)
         self.codes = config.codes.space
         if self.codes is not None or config.discriminator.judging is Judging.CLASSES_AND_FAKE:
             self.inference = ("generator", "discriminator")  # which tells codes and classes of real pictures

@@ -18,7 +18,7 @@ SHOWN_SIDE = 56  # pixels that a picture in the figure has at least
 def codes(
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture to write, .png .jpg .webp or .tif.")],
     model: Model,
-    seed: Annotated[int, typer.Option(min=0, help="Another number gives other noise.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another number gives other noise.")] = 1,
     device: Device = "auto",
 ) -> None:
     """Show what the latent codes of a model have come to mean.

@@ -177,6 +177,8 @@ def test_mistakes_are_one_line(run, model, data, tmp_path):
         ("attribute", "a.png", *manifest): "give either --towards NAME",
         ("attribute", "a.png", "--blur", "--towards", "x", *manifest): "give either --towards NAME",
         ("attribute", "a.png", "--blur", "--balance", "x", *manifest): "give either --towards NAME",
+        ("attribute", "a.png", "--blur", "--from", "nan", *manifest): "--from nan --to 2.0: give numbers",
+        ("attribute", "a.png", "--blur", "--to", "inf", *manifest): "--from -1.0 --to inf: give numbers",
         ("attribute", "a.png", "--towards", "z", *manifest): "'z' is neither a label there nor a field",
         ("attribute", "a.png", "--towards", "x", "--balance", "y", *manifest): "of 20 pictures none is x and y",
     }.items():

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,31 +47,37 @@ def test_a_row_has_the_mean_and_each_seed(compare):
     assert compare.row("game", unlabelled) == "| game | 100 (100) |  |"
 
 
-def test_what_is_there_is_not_played_again(compare, tmp_path, monkeypatch):
-    (tmp_path / "result.json").write_text(json.dumps({"frechet_distance": 1.0}))
-    monkeypatch.setattr(compare.subprocess, "run", lambda *_, **__: pytest.fail("played again"))
-    assert compare.play(tmp_path, "game", [], Path("manifest.jsonl"), "judge", 1) == {"frechet_distance": 1.0}
+def test_what_is_there_is_not_played_again_nor_mixed_with_other_settings(compare, tmp_path, monkeypatch):
+    played = []
+
+    def run(command):
+        played.append(command)
+        (tmp_path / "log.jsonl").write_text('{"validation/frechet_distance": 3.0}\n')
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(compare.subprocess, "run", run)
+    first, again = (compare.play(tmp_path, "game", [], Path("manifest.jsonl"), "judge", 1) for _ in range(2))
+    assert first == again
+    assert first["frechet_distance"] == 3
+    assert len(played) == 1
+    with pytest.raises(SystemExit, match="other settings"):
+        compare.play(tmp_path, "game", [], Path("manifest.jsonl"), "judge", 2)
 
 
 def test_the_last_report_counts_and_a_failure_is_named_while_the_others_go_on(compare, tmp_path, monkeypatch):
     monkeypatch.setattr(compare, "OBJECTIVES", {"bad": ["bad=1"], "good, too": []})
     monkeypatch.setattr(compare, "CONDITIONINGS", {})
 
-    class Finished:
-        returncode = 0
-
     def run(command):
-        finished = Finished()
-        finished.returncode = int("bad=1" in command)
         folder = Path(command[command.index("-o") + 1])
         folder.mkdir(parents=True)
         rows = [{"iteration": 1, "lead": 0.5}, *({"validation/frechet_distance": value} for value in (9.0, 5.0))]
         (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return finished
+        return subprocess.CompletedProcess(command, int("bad=1" in command))
 
     monkeypatch.setattr(compare.subprocess, "run", run)
     with pytest.raises(SystemExit, match=r"2 games failed: bad with seed 0 .*bad with seed 1"):
         compare.main(tmp_path / "manifest.jsonl", "judge", tmp_path / "runs", iterations=1, seeds=2)
     table = (tmp_path / "runs" / "table.md").read_text()
-    assert "| bad |  |  |" in table
+    assert "| bad | - | - |" in table
     assert "| good, too | 5 (5, 5) |" in table
