@@ -215,7 +215,7 @@ def edit(
 
     from condgen.errors import UserError
     from condgen.latent import editing
-    from condgen.tasks.ali.painting import Layer, read_layer
+    from condgen.tasks.ali.painting import Layer, keeping, read_layer
 
     wanted = [(file, use) for file, use in ((paint, Layer.colouring), (sketch, Layer.sketching)) if file is not None]
     if not wanted:
@@ -228,6 +228,8 @@ def edit(
     for layer in layers:
         painted = layer.over(painted)
     constraints = [use(layer) for layer, (_, use) in zip(layers, wanted, strict=True)]
+    if sketch is None:  # contours that move take more than their lines with them
+        constraints += keeping(projected[0].clone(), layers)
     edited = editing.edit(pipeline.decoder(label or None), start[0], constraints)
     cells = torch.cat([images, projected, painted, pipeline.decode(edited[None], labels)])
     _write_grid(cells, len(cells), [photo.stem, "projected", "painted", "edited"], output)

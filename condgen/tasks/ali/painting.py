@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from condgen.tasks.ali.networks import SIZE
 
 SKETCH_WEIGHT = 5.0
 """Oriented gradients differ by hundredths where colours differ by units: the authors' 0.2 moves next to nothing."""
+
+KEEP_WEIGHT = 1.0
+"""Of what was not painted. The paper leaves that to the smoothness of z alone; here a bar above a 3 then made a blot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,12 @@ class Layer:
         """It shall have contours that run as the lines do, whose colour does not count."""
         lines = (2 * self.opacity - 1).expand(self.colours.shape)
         return Constraint(lines, self.opacity, features=oriented_gradients, weight=SKETCH_WEIGHT)
+
+
+def keeping(picture: Tensor, layers: Sequence[Layer]) -> list[Constraint]:
+    """What no layer covers shall look as it does in a picture (C, 32, 32); nothing, where they cover all."""
+    uncovered = 1 - torch.stack([layer.opacity for layer in layers]).amax(0)
+    return [Constraint(picture, uncovered, weight=KEEP_WEIGHT)] if uncovered.any() else []
 
 
 def read_layer(path: Path, photo: Path, image_channels: int) -> Layer:

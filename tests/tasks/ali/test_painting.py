@@ -11,7 +11,7 @@ from PIL import Image
 
 from condgen.errors import UserError
 from condgen.latent.editing import oriented_gradients
-from condgen.tasks.ali.painting import Layer, read_layer
+from condgen.tasks.ali.painting import Layer, keeping, read_layer
 
 
 @pytest.fixture
@@ -95,3 +95,17 @@ def test_what_asks_for_nothing_is_refused(photo, tmp_path):
             read_layer(save(tmp_path / "layer.png", pixels), photo, 3)
     with pytest.raises(UserError, match="there is no such file"):
         read_layer(tmp_path / "none.png", photo, 3)
+
+
+def test_what_no_layer_covers_is_kept():
+    left, top = torch.zeros(32, 32), torch.zeros(32, 32)
+    left[:, :16], top[:16] = 1, 1
+    picture = torch.rand(1, 32, 32)
+    (kept,) = keeping(picture, [Layer(picture, left), Layer(picture, top)])
+    changed = picture.clone()
+    changed[:, :16] += 1
+    changed[:, :, :16] += 1
+    assert kept.distance(changed[None]).item() == 0
+    changed[:, 31, 31] += 1
+    assert kept.distance(changed[None]).item() > 0
+    assert keeping(picture, [Layer(picture, torch.ones(32, 32))]) == []
