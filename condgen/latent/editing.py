@@ -4,7 +4,8 @@ Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold", 2016
 manipulating the latent vector. Their brushes:
 
     colouring   Constraint(target, mask): the target holds the colours that were painted
-    sketching   Constraint(target, mask, features=oriented_gradients, weight=0.2): it holds the lines that were drawn
+    sketching   Constraint(target, mask, features=oriented_gradients): it holds the lines that were drawn; the authors
+                weight it 0.2, but with small latent spaces only a few times the weight of colours moves much
     warping     Constraint(target, mask): it holds the part that was dragged, in its new place
 
 The results are the generator's own pictures; the paper's transfer of an edit back to the photo is not here, nor its

@@ -21,7 +21,7 @@ SKETCH_WEIGHT = 5.0
 """Oriented gradients differ by hundredths where colours differ by units: the authors' 0.2 moves next to nothing."""
 
 KEEP_WEIGHT = 1.0
-"""Of what was not painted. The paper leaves that to the smoothness of z alone; here a bar above a 3 then made a blot."""
+"""Of what was not painted, which the paper leaves to the smoothness of z: here a bar above a 3 then made a blot."""
 
 
 @dataclass(frozen=True, eq=False)
