@@ -99,5 +99,5 @@ if wanted 4; then
   echo "== stage 4: samples"
   condgen sample --model "$output/game/model" -o "$output/samples/grid.png"
   echo "$output/samples/grid.png"
-  [[ $name != infogan_mnist ]] || condgen codes --model "$output/game/model" -o "$output/samples/codes.png"
+  [[ $name != infogan_mnist* ]] || condgen codes --model "$output/game/model" -o "$output/samples/codes.png"
 fi
