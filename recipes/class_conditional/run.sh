@@ -13,7 +13,7 @@
 #   --data        folder of pictures with one sub-folder a class; trained on in colour at 32 pixels
 #   --judge       model of task image_classifier; for MNIST judge-mnist, which ships
 #   --config      acgan_mnist (default), or another file of conf/: cgan_mnist, projection_mnist, infogan_mnist,
-#                 semi_supervised_mnist
+#                 infogan_mnist_small, semi_supervised_mnist
 #   --mini        drawn shapes and tiny networks: under a minute, no network access
 #   key=value     overrides for the game, e.g. model.objective=hinge
 set -euo pipefail
