@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from condgen.tasks.verb_options import Device, Model
+from condgen.tasks.verb_options import Device, Model, refuse_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,7 +220,7 @@ def edit(
     wanted = [(file, use) for file, use in ((paint, Layer.colouring), (sketch, Layer.sketching)) if file is not None]
     if not wanted:
         raise UserError("give --paint STROKES.png or --sketch LINES.png, or both: what shall the picture become?")
-    _refuse(output, [file for file, _ in wanted])
+    refuse_output(output, [file for file, _ in wanted])
     pipeline, images, _, labels = _encoded(model, device, label, [photo], output)
     layers = [read_layer(file, photo, pipeline.image_channels) for file, _ in wanted]
     start = pipeline.project(images, labels)
@@ -249,24 +249,10 @@ def _encoded(
     """The pipeline, the files' pictures (N, C, S, S) and latent vectors (N, Z), and the labels of one picture made."""
     import torch
 
-    _refuse(output, files)
+    refuse_output(output, files)
     pipeline, labels = load(model, device), [label] if label else None
     images = torch.cat([pipeline.read(file) for file in files])
     return pipeline, images, pipeline.encode(images, labels and labels * len(files)), labels
-
-
-def _refuse(output: Path, inputs: Sequence[Path]) -> None:
-    """Raise UserError for what would stop the writing of the output."""
-    import numpy as np
-
-    from condgen.data.image_output import refuse_unwritable
-    from condgen.errors import UserError
-
-    refuse_unwritable(output, np.empty((1, 1, 3), np.uint8), alpha=False)
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"{output}: there is no folder {output.parent}; create it first")
-    if any(output.exists() and file.exists() and output.samefile(file) for file in inputs):
-        raise UserError(f"{output}: the output is an input; choose another -o")
 
 
 def _write_grid(pictures: Tensor, columns: int, captions: Sequence[str], output: Path) -> None:

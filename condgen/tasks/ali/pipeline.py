@@ -122,10 +122,11 @@ class Pipeline:
         Nearer than the pictures of `encode`, from whose vectors it searches on (see `latent.projection`), but seconds
         a picture. Raises UserError as `decode`.
         """
-        starts, found = self.encode(images, labels), []
-        for number, label in enumerate(labels or [None] * len(images)):
-            one = slice(number, number + 1)
-            found.append(projection.project(images[one], self.decoder(label), starts[one]).latents)
+        found = []
+        for image, label in zip(images, labels or [None] * len(images), strict=True):
+            one = image[None]  # encoded alone, too: in another batch the start is rounded otherwise, and so the end
+            start = self.encode(one, labels and [label])
+            found.append(projection.project(one, self.decoder(label), start).latents)
         return torch.cat(found)
 
     def read(self, path: Path) -> Tensor:

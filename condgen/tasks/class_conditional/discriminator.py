@@ -83,7 +83,7 @@ class Discriminator(nn.Module):
         elif judging in (Judging.NONE, Judging.CONCAT, Judging.AUXILIARY_CLASSIFIER):
             self.real = nn.Linear(flat, 1)
         if judging is Judging.PROJECTION:
-            self.label = ProjectionJudge(flat, classes)  # summed over space, so few layers would miss how parts lie
+            self.label = ProjectionJudge(flat, classes)  # not summed over space: two layers see 10 pixels
         elif judging in (Judging.AUXILIARY_CLASSIFIER, Judging.CLASSES_AND_FAKE):
             self.label = AuxiliaryClassifier(flat, classes)
         if codes is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from condgen.tasks.verb_options import Device, Model
+from condgen.tasks.verb_options import Device, Model, refuse_output
 
 app = typer.Typer()
 
@@ -28,18 +28,13 @@ def codes(
     A row for each category of the first code; in the first columns the noise
     varies, then one code at a time, continuous ones from -2 to 2.
     """
-    import numpy as np
-
     from condgen.data.image import Picture
-    from condgen.data.image_output import refuse_unwritable, write
-    from condgen.errors import UserError
+    from condgen.data.image_output import write
     from condgen.runtime.model_folder import ModelFolder
     from condgen.tasks.class_conditional.code_figure import code_figure
     from condgen.tasks.class_conditional.pipeline import Pipeline
 
-    refuse_unwritable(output, np.empty((1, 1, 3), np.uint8), alpha=False)
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"{output}: there is no folder {output.parent}; create it first")
+    refuse_output(output)
     pipeline = Pipeline.from_folder(ModelFolder.find(model, task="class_conditional"), device=device)
     scale = -(-SHOWN_SIDE // pipeline.config.size)
     write(Picture(code_figure(pipeline, seed=seed, scale=scale)), output)

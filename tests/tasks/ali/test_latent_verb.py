@@ -130,16 +130,16 @@ def test_an_edit_is_nearer_to_the_strokes_than_the_projection_was(run, model, pi
     photo, other = as_pixels(pipeline.sample(2, seed=3))
     Image.fromarray(photo).save("photo.png")
     upper = np.zeros((32, 32), np.uint8)
-    upper[:16] = 255
+    upper[:31] = 255  # nearly all: what is not painted is to stay, and a random decoder couples all
     strokes = painted(other, upper, "strokes.png")
     assert run("edit", "photo.png", "--paint", strokes, "-o", "grid.png", "--model", str(model)) == (0, [])
     shown, projected, over, edited = cells("grid.png", 4)
     assert np.array_equal(shown, photo)
     assert difference(projected, photo) < 5
-    assert np.array_equal(over[:16], other[:16])
-    assert np.array_equal(over[16:], projected[16:])
-    before, after = (np.square(one[:16].astype(float) - other[:16]).mean() for one in (projected, edited))
-    assert after < 0.9 * before  # the decoder is random, and what is not painted is to stay
+    assert np.array_equal(over[:31], other[:31])
+    assert np.array_equal(over[31:], projected[31:])
+    before, after = (np.square(one[:31].astype(float) - other[:31]).mean() for one in (projected, edited))
+    assert after < 0.5 * before
 
 
 def test_lines_change_a_picture_and_go_with_strokes(run, model, pipeline):
