@@ -25,7 +25,7 @@ def with_spectral_norm(module: nn.Module) -> None:
     Miyato et al., 2018, arXiv 1802.05957, by torch's own parametrization. Batch norms would scale the maps up again.
     """
     for part in list(module.modules()):
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(part, nn.modules.conv._ConvNd | nn.Linear):
             spectral_norm(part)
 
 

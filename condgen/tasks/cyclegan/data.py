@@ -1,0 +1,102 @@
+"""Two sets without pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from condgen.data import check, loading
+from condgen.data.check import Demands
+from condgen.data.decoded import DecodedCache
+from condgen.data.loading import Draw
+from condgen.data.manifest import Manifest, Row, Split
+from condgen.data.media import Media
+from condgen.data.translation_images import TranslationDataConfig, read_picture, same_crop
+from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+    from condgen.tasks.cyclegan.task import Config
+
+
+class Domain(StrEnum):
+    A = "a"
+    B = "b"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(TranslationDataConfig):
+    """Pictures in a manifest: fields `image` and `domain`, a or b."""
+
+    manifest: str = "data/cyclegan/manifest.jsonl"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(loading.Batch):
+    a: Tensor  # (B, channels_a, crop, crop) in [-1, 1]
+    b: Tensor  # (B, channels_b, crop, crop) in [-1, 1]; no partner of a's
+
+
+def rows_of(manifest: Manifest, split: str, domain: Domain) -> list[Row]:
+    """Raises UserError when there are none."""
+    rows = [row for row in manifest.rows(split) if row["domain"] == domain]
+    if not rows:
+        raise UserError(f'{manifest.path} has no {split} row with "domain": "{domain}"; see `condgen data check`')
+    return rows
+
+
+class Dataset(TorchDataset):
+    """Random crops of one split: as many as the larger domain has, each with a random one of the smaller."""
+
+    def __init__(self, config: DataConfig, model: Config, split: str = "train"):
+        self.config, self.model = config, model
+        manifest = Manifest.read(Path(config.manifest))
+        self.rows = {domain: rows_of(manifest, split, domain) for domain in Domain}
+        self.channels = {Domain.A: model.channels_a, Domain.B: model.channels_b}
+        self._cache = DecodedCache[tuple[Domain, int]](config.cache_gigabytes)
+
+    def __len__(self) -> int:
+        return max(map(len, self.rows.values()))
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        random = draw.random()
+        return Batch(**{str(domain): self._crop(domain, draw.index, random) for domain in Domain})
+
+    def _crop(self, domain: Domain, index: int, random) -> Tensor:
+        rows, config = self.rows[domain], self.config
+        if len(rows) < len(self):
+            index = int(random.integers(len(rows)))
+
+        def decode() -> tuple:
+            path = rows[index].path("image")
+            return (read_picture(path, self.channels[domain], config.resize, keep_aspect=config.keep_aspect),)
+
+        picture = self._cache.get((domain, index), decode)
+        return same_crop(picture, self.model.crop, random, flip=config.flip, where=rows[index].where)[0]
+
+
+def demands(config: RunConfig) -> Demands:
+    """What `condgen data check` must find before training."""
+    least = 1 if config.data.resize else config.model.crop
+    return Demands(
+        fields={"image": Media.IMAGE}, minimum_sizes={Split.TRAIN: least}, splits=(Split.TRAIN, Split.VALIDATION)
+    )
+
+
+def require_good(config: RunConfig) -> None:
+    """Check the run's data before its first step.
+
+    Raises:
+        UserError: there are bad rows; a table names them.
+    """
+    check.require_good(Manifest.read(config.data.manifest), demands(config))
+
+
+def open_split(config: RunConfig, split: str) -> Dataset:
+    """The pictures of one split, as a run's config asks for them."""
+    return Dataset(config.data, config.model, split)
