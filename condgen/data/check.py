@@ -11,13 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from condgen.data.check_pairs import Pair, compare, over_splits
-from condgen.data.findings import WHOLE_FILE, File, Finding, print_findings, refuse
+import numpy as np
+
+from condgen.data import check_sets as sets
+from condgen.data.check_images import FEWEST_COLOURS, Couple, colours
+from condgen.data.check_pairs import Pair, compare, exchanged_colours, is_larger, over_splits
+from condgen.data.findings import File, Finding, print_findings, refuse
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media, Problem, look_at
 from condgen.errors import UserError
 
-VERSION = 2  # counted up when the check learns to find something: what an earlier one passed is checked again
+VERSION = 3  # counted up when the check learns to find something: what an earlier one passed is checked again
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
@@ -27,34 +31,35 @@ class Demands:
     """What a task asks of its files."""
 
     fields: Mapping[str, Media]  # which fields name files, and of what kind
+    optional: Sequence[str] = ()  # those of them that not every row has, such as a hidden partner
     minimum_sizes: Mapping[Split, int] = field(default_factory=dict)  # samples; pixels a side (of a pair's large one)
+    minimum_rows: Mapping[Split, int] = field(default_factory=dict)  # of each domain, where there are domains
     sample_rate: int = 0  # Hz, of audio; 0: any
     channels: int = 0  # of audio; 0: any
     pairs: Sequence[Pair] = ()
+    domains: Sequence[str] = ()  # two unpaired sets: values of the field `domain` that each split of `splits` has
     apart: Sequence[str] = ()  # fields, such as the speaker, of which no value may be in train and in another split
     splits: Sequence[Split] = ()  # that must have rows
 
 
 def check(manifest: Manifest, demands: Demands) -> list[Finding]:
     """Decode every file of a manifest and compare the rows; errors first, then in the order of the lines."""
-    findings = [finding for row in manifest.all_rows for finding in _row_findings(row, demands.fields)]
+    findings = [finding for row in manifest.all_rows for finding in _row_findings(row, demands)]
     bad = {finding.line for finding in findings}
-    files = _looked_at([row for row in manifest.all_rows if row.line not in bad], demands.fields)
+    files = _looked_at([row for row in manifest.all_rows if row.line not in bad], demands)
     for file in files:
         findings.extend(file.finding(problem) for problem in file.look.problems)
-        findings.extend(_checksum_findings(file, len(demands.fields)))
-        findings.extend(_size_findings(file, demands))
+        findings.extend(_checksum_findings(file, demands))
         findings.extend(_form_findings(file, demands))
+    findings.extend(_size_findings(files, demands))
     findings.extend(_mixed_forms(files, demands))
     findings.extend(finding for pair in demands.pairs for finding in _pair_findings(files, pair))
-    findings.extend(_leaks(files))
-    findings.extend(_duplicates(files))
-    findings.extend(finding for name in demands.apart for finding in _not_apart(manifest.all_rows, name))
-    present = {str(row.fields.get("split")) for row in manifest.all_rows}
-    for split in demands.splits:
-        if split not in present:
-            fix = f'give some rows "split": "{split}"'
-            findings.append(Finding(WHOLE_FILE, manifest.path.name, f"no row of split {str(split)!r}", fix))
+    drawn = {name for pair in demands.pairs if not pair.same_content for name in (pair.small, pair.large)}
+    findings.extend(sets.leaks(files, drawn))
+    findings.extend(sets.duplicates(files, demands.domains))
+    findings.extend(_exchanged_domains(files, demands))
+    findings.extend(finding for name in demands.apart for finding in sets.not_apart(manifest.all_rows, name))
+    findings.extend(sets.too_few(manifest, demands.splits, demands.domains, demands.minimum_rows))
     return sorted(findings, key=lambda finding: (not finding.is_error, finding.line))
 
 
@@ -81,14 +86,16 @@ def require_good(manifest: Manifest, demands: Demands) -> None:
         stamp.write_text(state, encoding="utf-8")
 
 
-def _row_findings(row: Row, fields: Iterable[str]) -> Iterator[Finding]:
+def _row_findings(row: Row, demands: Demands) -> Iterator[Finding]:
     """What can be said before a file is opened."""
     if (split := row.fields.get("split")) not in list(Split):
         text = f"split {split!r}" if "split" in row.fields else "no split"
         yield Finding(row.line, "", text, f'set "split" to one of {", ".join(Split)}')
-    for name in fields:
+    yield from sets.domain_findings(row, demands.domains)
+    for name in demands.fields:
         if name not in row.fields:
-            yield Finding(row.line, "", f"no {name!r}", f"give the row a {name!r}")
+            if name not in demands.optional:
+                yield Finding(row.line, "", f"no {name!r}", f"give the row a {name!r}")
             continue
         try:
             row.path(name)
@@ -97,8 +104,8 @@ def _row_findings(row: Row, fields: Iterable[str]) -> Iterator[Finding]:
             yield Finding(row.line, str(row[name]), text, fix or "name a file beside the manifest")
 
 
-def _looked_at(rows: Sequence[Row], fields: Mapping[str, Media]) -> list[File]:
-    wanted = [(row, name, kind) for row in rows for name, kind in fields.items()]
+def _looked_at(rows: Sequence[Row], demands: Demands) -> list[File]:
+    wanted = [(row, name, kind) for row in rows for name, kind in demands.fields.items() if name in row.fields]
     looks = _in_parallel(lambda one: look_at(one[0].path(one[1]), one[2]), wanted, "checking files")
     return [File(row, name, look) for (row, name, _), look in zip(wanted, looks, strict=True)]
 
@@ -113,26 +120,34 @@ def _in_parallel(work: Callable[[Job], Result], jobs: Sequence[Job], text: str) 
         return list(track(results, text, len(jobs), console=console, disable=not console.is_terminal))
 
 
-def _checksum_findings(file: File, file_fields: int) -> Iterator[Finding]:
-    stated = file.row.fields.get(f"{file.field}_sha256", file.row.fields.get("sha256") if file_fields == 1 else None)
+def _checksum_findings(file: File, demands: Demands) -> Iterator[Finding]:
+    own = [name for name in demands.fields if name not in demands.optional]
+    stated = file.row.fields.get(f"{file.field}_sha256", file.row.fields.get("sha256") if own == [file.field] else None)
     if stated and file.look.sha256 and str(stated).lower() != file.look.sha256:
         yield file.finding(
             Problem("changed since the manifest was made", "copy the file again, or prepare the data anew")
         )
 
 
-def _size_findings(file: File, demands: Demands) -> Iterator[Finding]:
-    shrink = next((pair.scale for pair in demands.pairs if pair.small == file.field), 1)
-    least = -(-demands.minimum_sizes.get(file.row.split, 1) // shrink)
-    look = file.look
-    if not look.size or min(look.size) >= least:
-        return
-    if look.sample_rate:
-        text = f"{look.size[0] / look.sample_rate:.3f} s, shorter than {least / look.sample_rate:.3f} s"
-        yield file.finding(Problem(text, "take the row out"))
-    else:
-        fix = "take the row out, or lower the crop" if file.row.split == Split.TRAIN else "take the row out"
-        yield file.finding(Problem(f"{file.by}, smaller than {least}", fix))
+def _size_findings(files: Iterable[File], demands: Demands) -> Iterator[Finding]:
+    shrink = {pair.small: pair.scale for pair in demands.pairs}
+    swapped = {  # told as such: of the two, the wrong one would seem too small
+        couple[0].row.line
+        for pair in demands.pairs
+        for couple in _couples(files, pair)
+        if is_larger(*couple, pair.scale)
+    }
+    for file in files:
+        least = -(-demands.minimum_sizes.get(file.row.split, 1) // shrink.get(file.field, 1))
+        if file.look.size and min(file.look.size) < least and file.row.line not in swapped:
+            yield file.finding(_too_small(file, least))
+
+
+def _too_small(file: File, least: int) -> Problem:
+    if rate := file.look.sample_rate:
+        return Problem(f"{file.look.size[0] / rate:.3f} s, shorter than {least / rate:.3f} s", "take the row out")
+    fix = "take the row out, or lower the crop" if file.row.split == Split.TRAIN else "take the row out"
+    return Problem(f"{file.by}, smaller than {least}", fix)
 
 
 def _form_findings(file: File, demands: Demands) -> Iterator[Finding]:
@@ -164,59 +179,44 @@ def _mixed(files: Sequence[File], what: str, forms: Sequence[str]) -> Iterator[F
         yield first.about_all(Problem(text, "prepare the data anew, which makes them alike", is_error=False))
 
 
-def _pair_findings(files: Iterable[File], pair: Pair) -> Iterator[Finding]:
+def _couples(files: Iterable[File], pair: Pair) -> list[Couple]:
     by_row = defaultdict(dict)
     for file in files:
         by_row[file.row.line][file.field] = file
-    couples = [
+    return [
         (parts[pair.small], parts[pair.large])
         for parts in by_row.values()
         if {pair.small, pair.large} <= parts.keys()  # a missing field has been found by then
     ]
-    comparisons = _in_parallel(lambda couple: compare(*couple, pair.scale), couples, "comparing pairs")
+
+
+def _pair_findings(files: Iterable[File], pair: Pair) -> Iterator[Finding]:
+    couples = _couples(files, pair)
+    comparisons = _in_parallel(lambda couple: compare(*couple, pair), couples, "comparing pairs")
     for (_, large), comparison in zip(couples, comparisons, strict=True):
         yield from map(large.finding, comparison.problems)
-    yield from over_splits(couples, comparisons)
+    yield from over_splits(couples, comparisons, pair)
+    if pair.same_content:
+        return
+    seen = [couple for couple in couples if all(file.look.contents and not file.look.sample_rate for file in couple)]
+    if sum(small.row.split == Split.TRAIN for small, _ in seen) >= FEWEST_COLOURS:
+        told = _in_parallel(lambda couple: [colours(file.path) for file in couple], seen, "comparing colours")
+        yield from exchanged_colours(seen, pair, told)
 
 
-def _leaks(files: Iterable[File]) -> Iterator[Finding]:
-    """The same contents in two splits: an error of the row that is nearer to training."""
-    order = [Split.TEST, Split.VALIDATION, Split.TRAIN]
-    first: dict[tuple[str, str], File] = {}
-    for file in sorted(files, key=lambda file: order.index(file.row.split)):
-        if not file.look.contents:
-            continue
-        known = first.setdefault((file.field, file.look.contents), file)
-        if known.row.split != file.row.split:
-            yield file.finding(Problem(_same(known), f"take it out of {file.row.split}: results would flatter"))
-
-
-def _duplicates(files: Iterable[File]) -> Iterator[Finding]:
-    """Rows of one split all of whose files are equal; one file may well serve several: clean speech, noisy versions."""
-    rows: dict[int, list[File]] = defaultdict(list)
-    for file in files:
-        rows[file.row.line].append(file)
-    first: dict[tuple[str, ...], File] = {}
-    for parts in rows.values():
-        if not all(file.look.contents for file in parts):
-            continue
-        known = first.setdefault((parts[0].row.split, *(file.look.contents for file in parts)), parts[0])
-        if known is not parts[0]:
-            yield parts[0].finding(Problem(_same(known), "harmless, but it counts twice", is_error=False))
-
-
-def _same(known: File) -> str:
-    return f"same as {known.row.fields[known.field]} (line {known.row.line}, {known.row.split})"
-
-
-def _not_apart(rows: Iterable[Row], name: str) -> Iterator[Finding]:
-    stated = [row for row in rows if name in row.fields and row.fields.get("split") in list(Split)]
-    elsewhere = {str(row[name]): row for row in stated if row.split != Split.TRAIN}
-    for row in stated:
-        other = elsewhere.get(str(row[name]))
-        if other is not None and row.split == Split.TRAIN:
-            text = f"{name} {row[name]!r} is also in {other.split} (line {other.line})"
-            yield Finding(row.line, "", text, f"keep each {name} in one split: results would flatter")
+def _exchanged_domains(files: Iterable[File], demands: Demands) -> Iterator[Finding]:
+    if len(demands.domains) != 2:
+        return
+    sampled = sets.sampled([file for file in files if file.field not in demands.optional], demands.domains)
+    sides = {
+        split: tuple(
+            np.stack(_in_parallel(lambda file: colours(file.path), side, "comparing colours")) for side in both
+        )
+        for split, both in sampled.items()
+    }
+    for split, both in sides.items():
+        if split != Split.TRAIN and (problem := sets.exchanged(sides[Split.TRAIN], both, demands.domains, split)):
+            yield sampled[split][0][0].about_all(problem)
 
 
 def _state(manifest: Manifest, demands: Demands) -> str:

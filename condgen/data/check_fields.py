@@ -6,14 +6,23 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from condgen.data.check_pairs import Pair
+from condgen.data.check_sets import DOMAIN
 from condgen.data.manifest import Manifest
 from condgen.data.media import SUFFIXES, Media, look_at
 from condgen.errors import UserError
 
-USUAL_PAIRS = (("noisy", "clean"), ("low", "high"))  # as the scripts of data_prep/ and the tasks call them
+USUAL_PAIRS = (  # as the scripts of data_prep/ and the tasks call them
+    Pair("noisy", "clean"),
+    Pair("low", "high"),
+    Pair("input", "target", same_content=False),
+    Pair("image", "partner", same_content=False),
+)
+USUAL_DOMAINS = ("a", "b")
+HIDDEN = ("partner",)  # fields that not every row has: the true translation of some pictures of an unpaired set
 SAMPLED = 5  # rows whose pictures tell the scale of a pair
 
 
@@ -38,14 +47,26 @@ def guess_fields(manifest: Manifest, wanted: Iterable[str] = ()) -> dict[str, Me
 
 
 def usual_pairs(manifest: Manifest) -> list[Pair]:
-    """Pairs by the usual names of their fields; the scale of pictures is that of most of the first rows."""
+    """Pairs by the usual names of their fields; the scale of pictures is that of most of the first rows.
+
+    Recordings are of equal length and aligned, so those of names that stand for different contents are left out.
+    """
     kinds = {name: kind for name, kind, _ in _named_files(manifest)}
     pairs = []
-    for small, large in USUAL_PAIRS:
-        if small in kinds and kinds[small] == kinds.get(large):
-            scale = 1 if kinds[small] == Media.AUDIO else _scale(manifest, small, large)
-            pairs.append(Pair(small, large, scale))
+    for pair in USUAL_PAIRS:
+        kind = kinds.get(pair.small)
+        if kind is None or kind != kinds.get(pair.large):
+            continue
+        if pair.same_content:
+            pairs.append(pair if kind == Media.AUDIO else replace(pair, scale=_scale(manifest, pair)))
+        elif kind == Media.IMAGE:
+            pairs.append(pair)
     return pairs
+
+
+def usual_domains(manifest: Manifest) -> tuple[str, ...]:
+    """`a` and `b`, if some rows have one of them as their `domain`: two sets without pairs; else none."""
+    return USUAL_DOMAINS if any(row.fields.get(DOMAIN) in USUAL_DOMAINS for row in manifest.all_rows) else ()
 
 
 def refuse_no_pairs(pairs: Iterable[Pair], fields: Mapping[str, Media]) -> None:
@@ -77,11 +98,13 @@ def _named_files(manifest: Manifest) -> Iterator[tuple[str, Media, Path]]:
                     yield name, kind, manifest.path.parent / value
 
 
-def _scale(manifest: Manifest, small: str, large: str) -> int:
+def _scale(manifest: Manifest, pair: Pair) -> int:
+    """Also where the two are swapped: then the check says so."""
     counts: Counter[int] = Counter()
-    for row in [row for row in manifest.all_rows if {small, large} <= row.fields.keys()][:SAMPLED]:
+    fields = (pair.small, pair.large)
+    for row in [row for row in manifest.all_rows if {*fields} <= row.fields.keys()][:SAMPLED]:
         with contextlib.suppress(UserError):  # a path that leads elsewhere is a finding of the check
-            low, high = (look_at(row.path(name), Media.IMAGE).size for name in (small, large))
+            low, high = (look_at(row.path(name), Media.IMAGE).size for name in fields)
             if low and high:
-                counts[max(1, round(high[0] / low[0]))] += 1
+                counts[round(max(high[0] / low[0], low[0] / high[0]))] += 1
     return counts.most_common(1)[0][0] if counts else 1

@@ -106,9 +106,14 @@ def smallest_side(config: DiscriminatorConfig) -> int:
     return (3 if config.layers else 2) * 2 ** (config.layers + config.scales - 1)
 
 
+def multiple_of(config: GeneratorConfig) -> int:
+    """What every spatial size must be a multiple of."""
+    return 2**config.levels if config.architecture is Architecture.UNET else 4
+
+
 def refuse_crop(crop: int, generator: GeneratorConfig, discriminator: DiscriminatorConfig) -> None:
     """Raise ValueError for training crops that a network cannot take."""
-    multiple = 4 if generator.architecture is Architecture.RESNET else 2**generator.levels
+    multiple = multiple_of(generator)
     if crop < 1 or crop % multiple:
         smaller = ", or take fewer generator.levels" if generator.architecture is Architecture.UNET else ""
         raise ValueError(f"model.crop {crop} must be a multiple of {multiple} for this generator{smaller}")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from condgen.cli import app
 from condgen.data import manifest as manifests
-from condgen.data.check_fields import guess_fields, refuse_no_pairs, usual_pairs
+from condgen.data.check_fields import guess_fields, refuse_no_pairs, usual_domains, usual_pairs
 from condgen.data.check_pairs import Pair
 from condgen.data.manifest import Manifest
 from condgen.data.media import Media
@@ -53,6 +53,67 @@ def test_usual_pairs_are_known_by_their_names_and_kinds(tmp_path):
     ]
     assert usual_pairs(manifest(tmp_path, {"noisy": "a.wav", "clean": "b.png"})) == []
     assert usual_pairs(manifest(tmp_path, {"low": "../a.png", "high": "b.png"})) == [Pair("low", "high")]
+    different = Pair("input", "target", same_content=False)
+    assert usual_pairs(manifest(tmp_path, {"input": "a.png", "target": "b.png"})) == [different]
+    assert usual_pairs(manifest(tmp_path, {"input": "a.wav", "target": "b.wav"})) == []  # nobody knows how they relate
+
+
+def test_domains_are_known_by_their_usual_values(tmp_path):
+    assert usual_domains(manifest(tmp_path, {"image": "a.png", "domain": "a"}, {"image": "b.png"})) == ("a", "b")
+    assert usual_domains(manifest(tmp_path, {"image": "a.png", "domain": "web"})) == ()
+
+
+def test_the_scale_is_found_though_the_two_are_swapped(tmp_path):
+    rows = []
+    for number in range(2):
+        photo(tmp_path / f"{number}x4.png", 10, number)
+        photo(tmp_path / f"{number}.png", 40, number)
+        rows.append({"low": f"{number}.png", "high": f"{number}x4.png"})
+    result = CliRunner().invoke(app, ["data", "check", str(manifest(tmp_path, *rows).path), "--minimum-size", "24"])
+    assert result.exit_code == 1
+    assert "compared as pairs: low:high:4\n" in result.output
+    assert "2 rows, 1 errors, 0 notes" in result.output
+    assert "swap the two: low and high" in " ".join(result.output.split())
+
+
+def test_the_command_says_what_it_compared_of_inputs_and_targets(tmp_path):
+    for number in range(2):
+        photo(tmp_path / f"input{number}.png", 40, number)
+        photo(tmp_path / f"target{number}.png", 40 + number, number + 10)
+    rows = [{"input": f"input{number}.png", "target": f"target{number}.png"} for number in range(2)]
+    result = CliRunner().invoke(app, ["data", "check", str(manifest(tmp_path, *rows).path)])
+    assert result.exit_code == 1
+    assert "compared by size and colours, not by what they show: input:target\n" in result.output
+    assert "compared as pairs" not in result.output
+    assert "41x41 and input is 40x40" in " ".join(result.output.split())
+
+
+def test_a_pair_of_pictures_with_a_scale_is_compared_by_what_it_shows(tmp_path):
+    photo(tmp_path / "a.png", 40, 1)
+    photo(tmp_path / "b.png", 40, 2)
+    path = str(manifest(tmp_path, {"photo": "a.png", "drawing": "b.png"}).path)
+    result = CliRunner().invoke(app, ["data", "check", path, "--pair", "photo:drawing"])
+    assert result.exit_code == 0
+    assert "not by what they show: photo:drawing\n" in result.output
+    result = CliRunner().invoke(app, ["data", "check", path, "--pair", "photo:drawing:1"])
+    assert result.exit_code == 1
+    assert "photo shows something else" in " ".join(result.output.split())
+
+
+def test_the_command_checks_two_sets_without_pairs(tmp_path):
+    rows = []
+    for number, domain in enumerate("aab"):
+        photo(tmp_path / f"{number}.png", 40, number)
+        rows.append({"image": f"{number}.png", "domain": domain, "speaker": "s"})
+    photo(tmp_path / "v.png", 40, 9)
+    photo(tmp_path / "partner.png", 40, 10)
+    rows.append({"split": "validation", "image": "v.png", "partner": "partner.png", "domain": "b", "speaker": "s"})
+    result = CliRunner().invoke(app, ["data", "check", str(manifest(tmp_path, *rows).path)])
+    assert result.exit_code == 1
+    assert "compared as sets without pairs: domain a and b\n" in result.output
+    assert "not by what they show: image:partner\n" in result.output
+    assert "no row of split 'validation' and domain 'a'" in " ".join(result.output.split())
+    assert "4 rows, 1 errors" in result.output
 
 
 def test_the_command_takes_the_scale_of_most_pictures(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media
+from condgen.data.pairs import Domain
 from condgen.data.translation_images import TranslationDataConfig, read_picture, same_crop
 from condgen.errors import UserError
 
@@ -24,22 +24,20 @@ if TYPE_CHECKING:
     from condgen.tasks.cyclegan.task import Config
 
 
-class Domain(StrEnum):
-    A = "a"
-    B = "b"
-
-
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(TranslationDataConfig):
-    """Pictures in a manifest: fields `image` and `domain`, a or b."""
+    """Pictures or recordings in a manifest: fields `image` or `audio`, and `domain`, a or b.
+
+    Recordings are neither resized nor flipped, and are all kept in memory.
+    """
 
     manifest: str = "data/cyclegan/manifest.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
 class Batch(loading.Batch):
-    a: Tensor  # (B, channels_a, crop, crop) in [-1, 1]
-    b: Tensor  # (B, channels_b, crop, crop) in [-1, 1]; no partner of a's
+    a: Tensor  # (B, C, crop, crop) in [-1, 1]; frames of sound (B, mels, crop) or (B, 1, mels, crop)
+    b: Tensor  # the same; no partner of a's
 
 
 def rows_of(manifest: Manifest, split: str, domain: Domain) -> list[Row]:
@@ -82,9 +80,23 @@ class Dataset(TorchDataset):
 
 def demands(config: RunConfig) -> Demands:
     """What `condgen data check` must find before training."""
-    least = 1 if config.data.resize else config.model.crop
+    model, splits = config.model, (Split.TRAIN, Split.VALIDATION)
+    if model.medium is Media.AUDIO:
+        return Demands(
+            fields={"audio": Media.AUDIO},
+            sample_rate=model.mel.sample_rate,
+            channels=1,
+            minimum_sizes=dict.fromkeys(splits, model.mel.fft),
+            domains=tuple(Domain),
+            splits=splits,
+        )
+    least = 1 if config.data.resize else model.crop
     return Demands(
-        fields={"image": Media.IMAGE}, minimum_sizes={Split.TRAIN: least}, splits=(Split.TRAIN, Split.VALIDATION)
+        fields={"image": Media.IMAGE, "partner": Media.IMAGE},
+        optional=("partner",),
+        minimum_sizes={Split.TRAIN: least},
+        domains=tuple(Domain),
+        splits=splits,
     )
 
 
@@ -97,6 +109,13 @@ def require_good(config: RunConfig) -> None:
     check.require_good(Manifest.read(config.data.manifest), demands(config))
 
 
-def open_split(config: RunConfig, split: str) -> Dataset:
-    """The pictures of one split, as a run's config asks for them."""
-    return Dataset(config.data, config.model, split)
+def open_split(config: RunConfig, split: str) -> TorchDataset:
+    """The pictures or recordings of one split, as a run's config asks for them."""
+    model = config.model
+    if model.medium is Media.IMAGE:
+        return Dataset(config.data, model, split)
+    from condgen.tasks.cyclegan.speech import SpeechDataset
+
+    manifest = Manifest.read(config.data.manifest)
+    rows = (rows_of(manifest, split, domain) for domain in Domain)
+    return SpeechDataset(*rows, model.mel, model.crop, dimensions=model.generator.dimensions)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from condgen.data.media import Media
+from condgen.data.mel import MelConfig
+from condgen.data.pairs import Domain
 from condgen.networks.blocks import Norm, Upsampling
 from condgen.networks.translation import Architecture, DiscriminatorConfig, GeneratorConfig
-from condgen.tasks.cyclegan.data import Batch, Domain
+from condgen.tasks.cyclegan.data import Batch
 from condgen.tasks.cyclegan.task import Config
 
 _GENERATOR = GeneratorConfig(channels=4, blocks=1)
@@ -24,6 +27,14 @@ def configs() -> dict[str, Config]:
             identity_weight=0,
             feature_matching_weight=1.0,
             pool=0,
+        ),
+        "voices": Config(
+            medium=Media.AUDIO,
+            mel=MelConfig(mels=20),
+            crop=16,
+            generator=GeneratorConfig(channels=4, blocks=1, dimensions=1),
+            discriminator=_DISCRIMINATOR,
+            pool=2,
         ),
         "unet": Config(
             crop=16,

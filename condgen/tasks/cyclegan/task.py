@@ -18,6 +18,9 @@ from condgen.adversarial import health
 from condgen.adversarial.objectives import Logits, ObjectiveName, objective, refuse_misuse
 from condgen.adversarial.pool import SamplePool
 from condgen.adversarial.task import Losses, Task, Turn
+from condgen.data.media import Media
+from condgen.data.mel import MelConfig
+from condgen.data.pairs import Domain
 from condgen.networks.translation import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -25,9 +28,10 @@ from condgen.networks.translation import (
     build_generator,
     is_independent_of_batch,
     matched_features,
+    multiple_of,
     refuse_crop,
 )
-from condgen.tasks.cyclegan.data import Batch, Domain
+from condgen.tasks.cyclegan.data import Batch
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -55,9 +59,11 @@ class Config:
     """Networks and losses; the defaults are the paper's for 256 pixels."""
 
     directions: list[Direction] = field(default_factory=lambda: list(Direction))
-    channels_a: int = 3  # 3 RGB, 1 grey
+    medium: Media = Media.IMAGE  # audio: voices, as log-mel frames
+    channels_a: int = 3  # of pictures: 3 RGB, 1 grey
     channels_b: int = 3
-    crop: int = 256  # side of the training crops, pixels
+    mel: MelConfig = field(default_factory=MelConfig)  # of audio
+    crop: int = 256  # side of the training crops, pixels; of audio their length, frames
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     objective: ObjectiveName = ObjectiveName.LEAST_SQUARES
@@ -77,11 +83,15 @@ class Config:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.pool < 0:
             raise ValueError(f"pool must be 0 or more, got {self.pool}")
+        if self.medium is Media.IMAGE and self.generator.dimensions != 2:
+            raise ValueError("generator.dimensions must be 2 for pictures")
         if self.identity_weight and self.channels_a != self.channels_b:
             raise ValueError("identity_weight must be 0 where channels_a and channels_b differ")
 
     def sample_shape(self, domain: Domain) -> tuple[int, ...]:
         """(C, *spatial) of a training crop."""
+        if self.medium is Media.AUDIO:  # one-dimensional networks take the bands as channels
+            return (*[1] * (self.generator.dimensions - 1), self.mel.mels, self.crop)
         return (self.channels_a if domain is Domain.A else self.channels_b, self.crop, self.crop)
 
 
@@ -93,6 +103,13 @@ def generators_of(config: Config) -> nn.ModuleDict:
         return build_generator(config.generator, *channels)
 
     return nn.ModuleDict({str(direction): build(direction) for direction in config.directions})
+
+
+def refuse_height(config: Config) -> None:
+    """Raise ValueError for two-dimensional networks that cannot take so many bands."""
+    multiple = multiple_of(config.generator)
+    if config.generator.dimensions == 2 and config.mel.mels % multiple:
+        raise ValueError(f"mel.mels {config.mel.mels} must be a multiple of {multiple} for this generator")
 
 
 class CycleGAN(Task):
@@ -127,7 +144,9 @@ class CycleGAN(Task):
             micro_batches=config.trainer.micro_batches,
         )
         refuse_crop(model.crop, model.generator, model.discriminator)
-        if data.resize and data.resize < model.crop:
+        if model.medium is Media.AUDIO:
+            refuse_height(model)
+        elif data.resize and data.resize < model.crop:
             raise ValueError(f"data.resize {data.resize} is smaller than model.crop {model.crop}")
 
     def turns(self) -> list[Turn]:

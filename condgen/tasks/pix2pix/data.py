@@ -68,7 +68,7 @@ def demands(config: RunConfig) -> Demands:
     return Demands(
         fields=dict.fromkeys(SIDES, Media.IMAGE),
         minimum_sizes={Split.TRAIN: least},
-        pairs=[Pair(*SIDES)],
+        pairs=[Pair(*SIDES, same_content=False)],
         splits=(Split.TRAIN, Split.VALIDATION),
     )
 

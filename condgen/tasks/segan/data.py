@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import get_worker_info
 
 from condgen.data import audio, check, loading
 from condgen.data.check import Demands, Pair
+from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media
@@ -94,8 +94,7 @@ class Dataset(TorchDataset):
             for index, row in enumerate(self.rows)
             for start in range(0, max(audio.length(row.path("clean")) - window, 0) + 1, config.hop)
         ]  # as in the paper, what is left over behind the last whole window is not used
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._cached_bytes = 0
+        self._cache = DecodedCache[int](config.cache_gigabytes)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -151,15 +150,7 @@ class Dataset(TorchDataset):
         return np.pad(part, (0, self.window - len(part)))
 
     def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index in self._cache:
-            return self._cache[index]
-        pair = tuple(_compact(signal) for signal in read_pair(self.rows[index], self.sample_rate))
-        size = sum(signal.nbytes for signal in pair)
-        worker = get_worker_info()  # each reading process has a cache of its own
-        share = self.config.cache_gigabytes / (worker.num_workers if worker else 1)
-        if self._cached_bytes + size <= share * 2**30:
-            self._cache[index] = pair
-            self._cached_bytes += size
+        pair = self._cache.get(index, lambda: tuple(map(_compact, read_pair(self.rows[index], self.sample_rate))))
         return pair
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import get_worker_info
 
 from condgen.data import check, loading
 from condgen.data.check import Demands, Pair
+from condgen.data.decoded import DecodedCache
 from condgen.data.image import bicubic_downscale, crop_to_multiple, read_rgb
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
@@ -76,8 +76,7 @@ class Dataset(TorchDataset):
     def __init__(self, config: DataConfig, scale: int, split: str = "train"):
         self.config, self.scale = config, scale
         self.rows = Manifest.read(Path(config.manifest)).rows(split)
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._cached_bytes = 0
+        self._cache = DecodedCache[int](config.cache_gigabytes)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -96,16 +95,7 @@ class Dataset(TorchDataset):
         return Batch(low=_tensor(low) / 255, high=_tensor(high) / 127.5 - 1)
 
     def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index in self._cache:
-            return self._cache[index]
-        pair = read_pair(self.rows[index], self.scale)
-        size = sum(picture.nbytes for picture in pair)
-        worker = get_worker_info()  # each reading process has a cache of its own
-        share = self.config.cache_gigabytes / (worker.num_workers if worker else 1)
-        if self._cached_bytes + size <= share * 2**30:
-            self._cache[index] = pair
-            self._cached_bytes += size
-        return pair
+        return self._cache.get(index, lambda: read_pair(self.rows[index], self.scale))
 
 
 def demands(config: DataConfig, manifest: Manifest, scale: int) -> Demands:
@@ -116,7 +106,8 @@ def demands(config: DataConfig, manifest: Manifest, scale: int) -> Demands:
     else:
         fields, pairs = {"image": Media.IMAGE}, []
     sizes = {Split.TRAIN: config.crop, Split.VALIDATION: ssim.WINDOW + 2 * scale}
-    return Demands(fields=fields, minimum_sizes=sizes, pairs=pairs, splits=splits)
+    rows = {Split.TRAIN: 2 if pairs else 1}  # a single pair is learned by heart; a photo alone has its own uses
+    return Demands(fields=fields, minimum_sizes=sizes, minimum_rows=rows, pairs=pairs, splits=splits)
 
 
 def require_good(config: RunConfig) -> None:
