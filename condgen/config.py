@@ -51,6 +51,8 @@ class OptimizerConfig:
     milestones: list[int] = field(default_factory=list)
     decay: float = 0.1
     warmup: int = 0  # iterations of linear growth from 0
+    starts_at: int = 0  # iteration from which the player moves; before, its turns are passed over: it is frozen while a
+    # fresh opponent learns. trainer.iterations or more: frozen for the whole run. Schedules count from the run's start
     max_gradient_norm: float = 0  # 0: gradients are not clipped
     weight_clip: float = 0  # Wasserstein GAN: weights are held in [-c, c]; 0: they are not
 
@@ -63,7 +65,7 @@ class OptimizerConfig:
             raise ValueError(f"alpha must lie in [0, 1), got {self.alpha}")
         if any(milestone < 0 for milestone in self.milestones):
             raise ValueError(f"milestones are iterations, got {self.milestones}")
-        for name in ("decay", "warmup", "max_gradient_norm", "weight_clip"):
+        for name in ("decay", "warmup", "starts_at", "max_gradient_norm", "weight_clip"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.schedule in (Schedule.STEPS, Schedule.LINEAR) and not self.milestones:
@@ -117,6 +119,13 @@ class RunConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     start_from: str = ""  # model name or folder whose weights the players start from, where names and shapes fit
 
+    def __post_init__(self):
+        if all(player.starts_at >= self.trainer.iterations for player in self.optimizers.values()):
+            last = self.trainer.iterations
+            raise ValueError(
+                f"no player ever moves: every optimizers.*.starts_at is trainer.iterations={last} or more; lower one"
+            )
+
     def to_yaml(self) -> str:
         """The resolved config, every field stated, as YAML that `read` takes back unchanged."""
         return OmegaConf.to_yaml(OmegaConf.create(to_plain(self)))
@@ -135,8 +144,7 @@ def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") ->
     """As `read`, from a nested dictionary."""
     from condgen import tasks
 
-    for override in overrides:
-        tree = _merged(tree, _override(override))
+    tree = overridden(tree, overrides)
     _refuse_unknown(tree, [field.name for field in fields(RunConfig)], where)
     if not isinstance(tree.get("task"), str):
         raise UserError(f"{where}: `task` is missing; it is one of {', '.join(tasks.names())}")
@@ -144,22 +152,31 @@ def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") ->
     model = part(tree.get("model"), task.Config, f"{where}: model")
     optimizers = _mapping(tree.get("optimizers"), f"{where}: optimizers")
     _refuse_unknown(optimizers, task.players(model), f"{where}: optimizers")
-    config = RunConfig(
-        task=tree["task"],
-        model=model,
-        data=part(tree.get("data"), data.DataConfig, f"{where}: data"),
-        optimizers={
+    parts = {
+        "data": part(tree.get("data"), data.DataConfig, f"{where}: data"),
+        "optimizers": {
             player: part(optimizers.get(player), OptimizerConfig, f"{where}: optimizers.{player}")
             for player in task.players(model)
         },
-        trainer=part(tree.get("trainer"), TrainerConfig, f"{where}: trainer"),
-        start_from=str(tree.get("start_from") or ""),
-    )
+        "trainer": part(tree.get("trainer"), TrainerConfig, f"{where}: trainer"),
+    }
     try:
+        config = RunConfig(task=tree["task"], model=model, **parts, start_from=str(tree.get("start_from") or ""))
         task.check(config)
     except ValueError as problem:
         raise UserError(f"{where}: {problem}") from None
     return config
+
+
+def overridden(tree: dict, overrides: Sequence[str]) -> dict:
+    """A nested dictionary with `key=value` overrides laid over it; nothing is checked but their form.
+
+    Raises:
+        UserError: an override is not key=value.
+    """
+    for override in overrides:
+        tree = merged(tree, _override(override))
+    return tree
 
 
 def part(tree: Any, schema: type, where: str) -> Any:
@@ -210,14 +227,14 @@ def _with_bases(path: Path, above: tuple[Path, ...] = ()) -> dict:
         return tree
     if not isinstance(base, str):
         raise UserError(f"{path}: base must be the name of one file, got {base!r}")
-    return _merged(_with_bases(path.parent / base, (*above, path.resolve())), tree)
+    return merged(_with_bases(path.parent / base, (*above, path.resolve())), tree)
 
 
-def _merged(tree: Any, delta: Any) -> Any:
+def merged(tree: Any, delta: Any) -> Any:
     """`delta` over `tree`, mapping by mapping."""
     if not isinstance(tree, dict) or not isinstance(delta, dict):
         return delta
-    return {**tree, **{key: _merged(tree.get(key), value) for key, value in delta.items()}}
+    return {**tree, **{key: merged(tree.get(key), value) for key, value in delta.items()}}
 
 
 def _override(text: str) -> dict:

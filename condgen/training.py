@@ -6,6 +6,7 @@ of the newest report.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,11 @@ from condgen.data.files import write_atomically
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from condgen.adversarial.task import Task
+
+NAMED = 10  # tensors that a line about a partial load names
 
 
 def describe(config: RunConfig) -> str:
@@ -26,7 +31,9 @@ def describe(config: RunConfig) -> str:
     lines.append("turns of an iteration, in order:")
     for turn in task.turns():
         penalty = f", {turn.penalty.__name__} every {turn.penalty_every}" if turn.penalty else ""
-        lines.append(f"  {turn.player}: {turn.loss.__name__}, {turn.repeats} time(s){penalty}")
+        waits = config.optimizers[turn.player].starts_at
+        start = f", from iteration {waits} on" if waits else ""
+        lines.append(f"  {turn.player}: {turn.loss.__name__}, {turn.repeats} time(s){penalty}{start}")
     return "\n".join([*lines, *task.advise(config)])
 
 
@@ -79,39 +86,74 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
 
 
 def save_model(task: Task, config: RunConfig, folder: Path) -> None:
-    """Write the model folder of a task: players that inference uses apart from the others."""
+    """Write the model folder of a task: players that inference uses apart from the others, without pools of fakes."""
     from condgen.runtime import model_folder
 
-    model, training = {}, {}
+    model, training, players = {}, {}, task.players(config.model)
     for name, tensor in task.saved_state().items():
-        (model if name.split(".")[0] in task.inference else training)[name] = tensor.detach().cpu()
+        part = name.split(".")[0]
+        if part in task.inference or part in players:
+            (model if part in task.inference else training)[name] = tensor.detach().cpu()
     model_folder.write(folder, config.task, config.model, model, training, _card(config, folder))
 
 
 def start_from(task: Task, model: str) -> list[str]:
-    """Take over a model folder's weights where names and shapes fit; returns a line on each group that was or was not.
+    """Take over a model folder's weights where names and shapes fit; returns lines on what was taken and what was not.
 
     Raises:
         UserError: nothing fits.
     """
-    from condgen.runtime.model_folder import ModelFolder
-
-    stored = ModelFolder.find(model).tensors(training=True)
-    own = task.saved_state()
-    fitting = {name: tensor for name, tensor in stored.items() if name in own and tensor.shape == own[name].shape}
+    stored, own = _stored(model), task.saved_state()
+    fitting = _fitting(own, stored)
     if not fitting:
         raise UserError(f"nothing of {model} fits this config's networks; compare its config.yaml with yours")
     task.load_saved_state({**own, **{name: tensor.to(own[name].dtype) for name, tensor in fitting.items()}})
     lines = []
     for player in task.players(task.config):
         names = [name for name in own if name.startswith(f"{player}.")]
-        taken = [name for name in names if name in fitting]
         shapes = [name for name in names if name in stored and name not in fitting]
+        new = [name for name in names if name not in stored]
+        taken = len(names) - len(shapes) - len(new)
         lines.append(
-            f"{player}: {len(taken)} of {len(names)} tensors taken from {model}, "
-            f"{len(shapes)} skipped by shape, {len(names) - len(taken) - len(shapes)} new"
+            f"{player}: {taken} of {len(names)} tensors taken from {model}, "
+            f"{len(shapes)} skipped by shape, {len(new)} new"
         )
-    return lines
+        lines += _listed("skipped by shape", [f"{name} {_by(stored[name])}, here {_by(own[name])}" for name in shapes])
+        lines += _listed("new", new)
+    return lines + _listed(f"stored in {model}, without a place here", [name for name in stored if name not in own])
+
+
+def mostly_new(config: RunConfig) -> list[str]:
+    """The players of whose learned numbers `start_from` brings less than half."""
+    task, stored = _build(config), _stored(config.start_from)
+    found = []
+    for player in task.players(config.model):
+        learned = {f"{player}.{name}": tensor for name, tensor in getattr(task, player).named_parameters()}
+        taken = _fitting(learned, stored)
+        if 2 * sum(tensor.numel() for tensor in taken.values()) < sum(tensor.numel() for tensor in learned.values()):
+            found.append(player)
+    return found
+
+
+def _stored(model: str) -> dict[str, Tensor]:
+    from condgen.runtime.model_folder import ModelFolder
+
+    return ModelFolder.find(model).tensors(training=True)
+
+
+def _fitting(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in stored.items() if name in own and tensor.shape == own[name].shape}
+
+
+def _listed(what: str, names: Sequence[str]) -> list[str]:
+    """A line that names the first of them; none, if there are none."""
+    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return [f"  {what}: {', '.join(names[:NAMED])}{more}"] if names else []
+
+
+def _by(tensor: Tensor) -> str:
+    """As 64x3x9x9."""
+    return "x".join(map(str, tensor.shape)) or "scalar"
 
 
 def _start_folder(folder: Path, config: RunConfig) -> None:

@@ -18,7 +18,7 @@ PYTHON = sorted(
 )
 LONGEST_FILE = 330
 
-LOOK_UP_TASKS_BY_NAME = {"__init__.py", "config.py", "training.py", "runtime/model_folder.py"}
+LOOK_UP_TASKS_BY_NAME = {"__init__.py", "config.py", "training.py", "finetuning.py", "runtime/model_folder.py"}
 """The files outside of `tasks` and `cli` that may import `condgen.tasks`."""
 
 SHARED = {"condgen.tasks", "condgen.tasks.verb_options"}
@@ -102,7 +102,8 @@ def test_commands_find_tasks_by_name():
 def test_nothing_below_imports_commands_or_the_run():
     below = [path for path in FILES if not relative(path).startswith("cli/") and relative(path) != "__main__.py"]
     assert offences(below, lambda path, module: is_below(module, "condgen.cli") and path.name != "verb.py") == []
-    assert offences(below, lambda _, module: module == "condgen.training") == []
+    runs = [path for path in below if relative(path) != "finetuning.py"]  # which is a run with something around it
+    assert offences(runs, lambda _, module: module == "condgen.training") == []
 
 
 def test_no_task_imports_another():

@@ -65,10 +65,15 @@ class Trainer:
     # -- one iteration ---------------------------------------------------------------------------------------------
 
     def iterate(self) -> dict[str, Tensor]:
-        """All turns once. A turn that repeats draws fresh data each time; later turns see the latest draw."""
+        """All turns once, but for players that have not started.
+
+        A turn that repeats draws fresh data each time; later turns see the latest draw.
+        """
         values: dict[str, Tensor] = {}
         group = self._draw()
         for turn in self.turns:
+            if not self._has_started(turn.player):
+                continue
             for repeat in range(turn.repeats):
                 if repeat:
                     group = self._draw()
@@ -77,6 +82,9 @@ class Trainer:
         self.iteration += 1
         self._update_averages()
         return values | self._observed()
+
+    def _has_started(self, player: str) -> bool:
+        return self.iteration >= self.config.optimizers[player].starts_at
 
     @torch.no_grad()
     def _update_averages(self) -> None:
@@ -107,11 +115,16 @@ class Trainer:
                     losses = self._losses(turn, batch)
                 (sum(losses.values()) / len(micro_batches)).backward()
         norm = self._step(turn.player, player, optimizer)
-        finite = norm.isfinite()
+        finite, frozen = norm.isfinite(), self._frozen_statistics()
         for tensor, old in zip(statistics, before, strict=True):
-            tensor.copy_(torch.where(finite, tensor, old))
+            tensor.copy_(old if id(tensor) in frozen else torch.where(finite, tensor, old))
         values = {f"{turn.player}/{name}": value.detach() for name, value in losses.items()}
         return values | self._observed() | {f"{turn.player}/gradient_norm": norm}
+
+    def _frozen_statistics(self) -> set[int]:
+        """Ids of the running statistics of players that have not started: an opponent's turn calls them, too."""
+        waiting = (getattr(self.task, name) for name in self.optimizers if not self._has_started(name))
+        return {id(tensor) for player in waiting for tensor in _running_statistics(player)}
 
     def _observed(self) -> dict[str, Tensor]:
         values, self.task.observations = self.task.observations, {}

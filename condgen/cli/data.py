@@ -10,7 +10,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from condgen.data.check import Demands
     from condgen.data.check_pairs import Pair
+    from condgen.data.manifest import Manifest
     from condgen.data.media import Media
 
 app = typer.Typer()
@@ -31,14 +33,16 @@ def check(
     pair: Annotated[
         list[str] | None,
         typer.Option(
-            help="SMALL:LARGE:SCALE, two fields that hold the same, e.g. low:high:4, noisy:clean; repeatable."
+            help="SMALL:LARGE:SCALE, fields that hold the same, e.g. low:high:4, noisy:clean; repeatable. Pictures "
+            "without a scale are of one size and show different things, e.g. map:photo."
         ),
     ] = None,
 ) -> None:
     """Decode every picture or recording and name the rows that are missing, damaged, too small, changed, not
-    aligned, or in two splits.
+    aligned, exchanged, or in two splits.
 
-    Fields called noisy and clean, or low and high, are compared as pairs, unless --pair names others.
+    Fields called noisy and clean, low and high, input and target, or image and partner, are compared as pairs, unless
+    --pair names others. Rows whose domain is a or b are compared as two sets.
 
     Exit code 1 when a row has an error.
     """
@@ -47,17 +51,17 @@ def check(
     from condgen.data import check as checks
     from condgen.data import check_fields
     from condgen.data import findings as found
-    from condgen.data.manifest import Manifest, Split
+    from condgen.data.manifest import Manifest
 
     rows = Manifest.read(manifest)
     pairs = [_pair(text) for text in pair] if pair else check_fields.usual_pairs(rows)
     fields = check_fields.guess_fields(rows, wanted=[name for one in pairs for name in (one.small, one.large)])
     check_fields.refuse_no_pairs(pairs, fields)
-    demands = checks.Demands(fields=fields, minimum_sizes={Split.TRAIN: minimum_size}, pairs=pairs, apart=("speaker",))
+    demands = _demands(rows, fields, pairs, minimum_size)
     findings = checks.check(rows, demands)
     if findings:
         found.print_findings(findings, Console())
-    _print_compared(pairs, fields)
+    _print_compared(demands)
     print(found.summary(rows, findings))
     if write_clean is not None:
         kept = found.write_clean(rows, findings, write_clean)
@@ -66,11 +70,38 @@ def check(
         raise typer.Exit(1)
 
 
-def _print_compared(pairs: Sequence[Pair], fields: Mapping[str, Media]) -> None:
+def _demands(rows: Manifest, fields: Mapping[str, Media], pairs: Sequence[Pair], minimum_size: int) -> Demands:
+    """What any task would ask; of splits only those that are there."""
+    from condgen.data import check_fields
+    from condgen.data.check import Demands
+    from condgen.data.manifest import Split
+
+    domains = check_fields.usual_domains(rows)
+    present = {str(row.fields.get("split")) for row in rows.all_rows}
+    return Demands(
+        fields=fields,
+        optional=check_fields.HIDDEN if domains else (),
+        minimum_sizes={Split.TRAIN: minimum_size},
+        pairs=pairs,
+        domains=domains,
+        apart=() if domains else ("speaker",),  # a voice is converted to those heard in training
+        splits=[split for split in (Split.TRAIN, Split.VALIDATION) if split in present],
+    )
+
+
+def _print_compared(demands: Demands) -> None:
     """Nobody shall think that pairs were compared which were not."""
-    if pairs:
-        print(f"compared as pairs: {', '.join(map(str, pairs))}")
-    elif len(set(fields.values())) < len(fields):
+    from condgen.data.media import Media
+
+    fields = demands.fields
+    by_size = [pair for pair in demands.pairs if not pair.same_content and fields[pair.small] == Media.IMAGE]
+    if in_full := [pair for pair in demands.pairs if pair not in by_size]:
+        print(f"compared as pairs: {', '.join(map(str, in_full))}")
+    if by_size:
+        print(f"compared by size and colours, not by what they show: {', '.join(map(str, by_size))}")
+    if demands.domains:
+        print(f"compared as sets without pairs: domain {' and '.join(demands.domains)}")
+    elif not demands.pairs and len(set(fields.values())) < len(fields):
         print(f"no pairs compared among {', '.join(fields)}; --pair SMALL:LARGE:SCALE names two that hold the same")
 
 
@@ -83,4 +114,4 @@ def _pair(text: str) -> Pair:
         raise typer.BadParameter(
             f"{text!r} is not SMALL:LARGE:SCALE, e.g. low:high:4 or noisy:clean", param_hint="--pair"
         )
-    return Pair(small, large, int(scale or 1))
+    return Pair(small, large, int(scale or 1), same_content=bool(scale))

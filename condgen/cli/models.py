@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -79,33 +79,52 @@ def show(model: Annotated[str, typer.Argument(help="Shipped name, model folder, 
         print("\n" + (folder.path / CARD).read_text(encoding="utf-8", errors="replace").rstrip())
 
 
-@app.command("import", epilog="Example: condgen models import MSRResNet_x4.pth -o my-models/msrresnet-x4")
+@app.command(
+    "import",
+    epilog="Examples:\n\ncondgen models import MSRResNet_x4.pth -o my-models/msrresnet-x4\n\n"
+    "condgen models import latest_net_G_A.pth latest_net_G_B.pth -o my-models/horse2zebra",
+)
 def import_model(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Checkpoint of another code base: .pth, .safetensors.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Checkpoint of another code base, .pth or .safetensors; or its parts."),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The new model folder.")],
 ) -> None:
-    """Convert a foreign checkpoint into a model folder that gives the same output; only plain tensors are read."""
+    """Convert foreign checkpoints into a model folder that gives the same output; only plain tensors are read."""
+    from condgen.networks.foreign import companions
     from condgen.runtime import model_folder
 
     if os.path.lexists(output):
         raise UserError(f"{output} exists already; name a new folder with -o")
-    found = recognise(read_state(file), file)
-    model_folder.write(output, found.task, found.config, found.tensors, {}, _card(file, output, found.task))
-    print(f"{file}: recognised, task {found.task}")
+    found = recognise({file: read_state(file) for file in files})
+    card = _card(list(dict.fromkeys(files)), output, found)
+    model_folder.write(output, found.task, found.config, found.part(inference=True), found.part(inference=False), card)
+    print(f"{_joined(files)}: recognised, task {found.task}")
+    if beside := companions(files):
+        print(f"not taken, as not given: {', '.join(beside)}, which lie beside; give them too if they belong to it")
     print(f"model folder: {output}")
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A foreign checkpoint in our terms."""
+    """Foreign checkpoints in our terms."""
 
     task: str
     config: Any
     tensors: dict[str, Tensor]
+    assumed: tuple[str, ...]  # about what leaves no trace in the files
+
+    def part(self, *, inference: bool) -> dict[str, Tensor]:
+        """The tensors of the players that make output, or those of the others."""
+        from condgen import tasks
+
+        players = tasks.part(self.task, "task").TASK.inference
+        return {name: t for name, t in self.tensors.items() if (name.partition(".")[0] in players) is inference}
 
 
-def recognise(state: Mapping[str, Tensor], file: Path) -> Recognised:
-    """The first task whose `foreign.py` knows the names in a state dict.
+def recognise(states: Mapping[Path, Mapping[str, Tensor]]) -> Recognised:
+    """The first task whose `foreign.py` knows the names in all state dicts of a model.
 
     Raises:
         UserError: no task does, or one does but the layers differ.
@@ -113,19 +132,24 @@ def recognise(state: Mapping[str, Tensor], file: Path) -> Recognised:
     known = []
     for task, foreign in _importers():
         try:
-            converted = foreign.convert(state)
+            converted = foreign.convert(states)
         except UserError as problem:
-            raise UserError(f"{file}: {problem}") from None
+            raise UserError(f"{next(iter(states))}: {problem}" if len(states) == 1 else str(problem)) from None
         except (TypeError, RuntimeError, IndexError, ValueError):
             converted = None  # names as we know them, but tensors of other kinds or ranks
         if converted is not None:
-            return Recognised(task, *converted)
+            return Recognised(task, *converted, foreign.ASSUMED)
         known += foreign.FORMATS
-    raise UserError(f"{file} is of no format known here; supported: {', '.join(known)}")
+    are = "is" if len(states) == 1 else "together are"
+    raise UserError(f"{_joined(states)} {are} of no format known here; supported: {', '.join(known)}")
+
+
+def _joined(files: Iterable[Path]) -> str:
+    return ", ".join(map(str, files))
 
 
 def _importers() -> Iterator[tuple[str, ModuleType]]:
-    """A task imports foreign weights with `tasks/<name>/foreign.py`: FORMATS and convert(state)."""
+    """A task imports foreign weights with `tasks/<name>/foreign.py`: FORMATS, ASSUMED and convert(files)."""
     from condgen import tasks
 
     for task in tasks.names():
@@ -191,20 +215,31 @@ def _is_named_tensor(item: tuple[Any, Any]) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
 
 
-def _card(file: Path, output: Path, task: str) -> str:
+def _card(files: list[Path], output: Path, found: Recognised) -> str:
     from condgen import __version__
 
-    with file.open("rb") as stream:
-        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+    names = " ".join(file.name for file in files)
+    lines = [f"- origin: `{file.name}`, sha256 `{_checksum(file)}`" for file in files]
+    lines += [f"- assumed, as the files do not tell: {what}" for what in found.assumed]
+    opponents = (
+        "holds the discriminator too: fine-tuning goes on with it"
+        if found.part(inference=False)
+        else "holds only what inference needs: fine-tuning starts with fresh opponents"
+    )
     return (
         f"# {output.name}\n\n"
-        f"Imported from `{file.name}` for task `{task}`.\n\n"
-        f"- origin: `{file.name}`, sha256 `{checksum}`\n"
-        "- licence: that of the source of this file; look it up there before you pass the model on\n"
+        f"Imported from `{names}` for task `{found.task}`.\n\n"
+        + "".join(f"{line}\n" for line in lines)
+        + "- licence: that of the source of these weights; look it up there before you pass the model on\n"
         "- training data and measured results: see the source\n"
-        f"- made by `condgen models import {file.name} -o {output.name}`, condgen {__version__}\n"
-        "- holds only what inference needs: fine-tuning starts with fresh opponents\n"
+        f"- made by `condgen models import {names} -o {output.name}`, condgen {__version__}\n"
+        f"- {opponents}\n"
     )
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def stored_tensors(path: Path) -> dict[str, list[int]]:

@@ -8,6 +8,13 @@ A task folder holds, under these names:
                    evaluate: the table that `condgen evaluate` prints
     example.py   tiny configs and batches that every contract test runs
     verb.py      the task's command; foreign.py: import of other code bases' checkpoints (both optional)
+    finetune.py  (optional) what `condgen finetune` needs, see `condgen.finetuning`:
+                 prepare(source, output, model, *, fraction, seed): somebody's own data to manifest.jsonl; findings
+                 differences(model, manifest, *, judged): what a run's config states beside the model, and lines on why
+                 measure(pipeline, config): the left-out part, as evaluate gives it
+                 show(before, after, config, folder): a picture or sounds to compare; its path
+                 MAIN: measures that say which model is better, first first -> whether more is better
+                 ROWS, NEXT: what the data consists of, and the command to try the result with, in words
 """
 
 from __future__ import annotations

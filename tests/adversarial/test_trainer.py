@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -121,6 +123,43 @@ def test_batch_norm_statistics_are_averaged_with_the_weights_and_other_buffers_a
     assert kept.num_batches_tracked == 7
 
 
+class Normed(ToyGame):
+    """Its generator begins with a batch norm, which every opponent's turn calls."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.generator.insert(0, torch.nn.BatchNorm2d(3))
+
+
+def test_a_player_that_starts_later_is_frozen_until_then(tmp_path):
+    trainer = make(tmp_path, game=Normed)
+    optimizers = trainer.config.optimizers
+    waiting = replace(optimizers["generator"], starts_at=2)
+    trainer.config = replace(trainer.config, optimizers={**optimizers, "generator": waiting})
+    trainer.feed(ToyDataset())
+    states = [weights(trainer)]
+    for _ in range(3):
+        values = trainer.iterate()
+        states.append(weights(trainer))
+    assert any(name.startswith("generator/") for name in values)
+
+    def moved(player: str) -> list[bool]:
+        names = [name for name in states[0] if name.startswith(player) and not name.endswith("num_batches_tracked")]
+        return [any(not torch.equal(a[name], b[name]) for name in names) for a, b in pairwise(states)]
+
+    assert moved("generator") == [False, False, True]
+    assert moved("discriminator") == [True, True, True]
+
+
+def test_a_run_in_which_no_player_moves_is_refused():
+    config = run_config(iterations=6)
+    late = {name: replace(optimizer, starts_at=6) for name, optimizer in config.optimizers.items()}
+    with pytest.raises(ValueError, match=r"no player ever moves: every optimizers\.\*\.starts_at is .*=6 or more"):
+        replace(config, optimizers=late)
+    one = {**late, "discriminator": config.optimizers["discriminator"]}
+    assert replace(config, optimizers=one).optimizers["generator"].starts_at == 6
+
+
 class SometimesBroken(ToyGame):
     """Its generator's loss is not finite while `broken` is set."""
 
@@ -182,8 +221,6 @@ def test_weights_that_are_not_finite_never_become_a_checkpoint(tmp_path):
 
 
 def test_learning_rate_weight_clip_and_gradient_clip_are_applied(tmp_path):
-    from dataclasses import replace
-
     trainer = make(tmp_path)
     optimizers = {
         "generator": replace(trainer.config.optimizers["generator"], max_gradient_norm=1e-12),
@@ -241,8 +278,6 @@ def test_resume_with_what_fixes_the_data_or_state_changed_is_refused(tmp_path, c
 
 
 def test_learning_rate_and_betas_may_be_lowered_on_resume(tmp_path):
-    from dataclasses import replace
-
     first = make(tmp_path)
     first.feed(ToyDataset())
     first.iterate()

@@ -228,8 +228,9 @@ def photo_and_map(seed):
     random = np.random.default_rng(seed)
     photo = (0.5 * scene(seed, (48, 40)) + random.integers(20, 60, 3)).astype(np.uint8)
     drawn = np.zeros((40, 48, 3), np.uint8)
-    for part in np.array_split(np.arange(48), 4):
-        drawn[:, part] = 255 * np.eye(3, dtype=np.uint8)[random.integers(3)]
+    edges = random.integers(6, 24), random.integers(25, 42)
+    for part, colour in zip(np.split(np.arange(48), edges), random.permutation(3), strict=True):
+        drawn[:, part] = 255 * np.eye(3, dtype=np.uint8)[colour]
     return photo, drawn
 
 

@@ -170,11 +170,11 @@ def test_a_hidden_partner_may_be_missing_but_not_damaged(tmp_path):
     assert (finding.line, finding.problem) == (6, "24x21 and image is 24x20")
     rows[0]["sha256"] = "0" * 64  # the hash of the one file that all rows have
     rows[4]["partner_sha256"] = "0" * 64
-    rows[5]["partner"] = "partners/none.png"
+    rows[5]["partner"] = "partners/none/0.png"
     found = checked(tmp_path, rows, demands)
     assert [(finding.line, finding.file) for finding in found] == [
         (1, "train/a/0.png"),
         (5, "partners/validation/a/0.png"),
-        (6, "partners/none.png"),
+        (6, "partners/none/0.png"),
     ]
     assert [finding.problem for finding in found] == ["changed since the manifest was made"] * 2 + ["missing"]

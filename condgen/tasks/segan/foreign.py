@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count, takewhile
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,12 @@ from condgen.tasks.segan.task import Config, GeneratorConfig, build_generator
 
 FORMATS = ("segan_pytorch SEGAN+ generators", "segan_pytorch Generator1D generators of 2018")
 """What `convert` knows, for messages."""
+
+ASSUMED = (
+    "skips from before the activation, with factor 1 where none is stored; tanh at the end; stride 4 for up to 6 "
+    "layers, else 2",
+)
+"""What leaves no trace in the files, for the card."""
 
 State = Mapping[str, Tensor]
 
@@ -62,19 +69,22 @@ _KNOWN = (
 )
 
 
-def convert(state: State) -> tuple[Config, dict[str, Tensor]] | None:
+def convert(files: Mapping[Path, State]) -> tuple[Config, dict[str, Tensor]] | None:
     """Config and `generator.*` tensors (float32) that give the output of a foreign generator.
 
     Args:
-        state: name -> tensor, as the code base saves it.
+        files: name -> tensor of each file, as the code base saves it; a generator is one file.
 
     Returns:
-        None where the names are of no format in `FORMATS`.
+        None where the names are of no format in `FORMATS`, or there are several files.
 
     Raises:
         UserError: the names are of a format, but the layers are not (spectral norm, convolutions as skips, a
             discriminator), or the weights are not finite.
     """
+    if len(files) > 1:
+        return None
+    (state,) = files.values()
     for form in _KNOWN:
         first = form.weight(0)
         if any(name in state and state[name].ndim == 3 for name in (first, f"{first}_orig")):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +26,9 @@ FORMATS = (
 )
 """What `convert` knows, for messages."""
 
+ASSUMED = ()
+"""What leaves no trace in the files, for the card."""
+
 State = Mapping[str, Tensor]
 
 
@@ -39,18 +43,21 @@ class _Reading:
     slopes: dict[str, float] = field(default_factory=dict)  # our PReLUs that stand for their fixed activations
 
 
-def convert(state: State) -> tuple[Config, dict[str, Tensor]] | None:
+def convert(files: Mapping[Path, State]) -> tuple[Config, dict[str, Tensor]] | None:
     """Config and `generator.*` tensors (float32) that give the pictures of a foreign generator.
 
     Args:
-        state: name -> tensor, as the code base saves it.
+        files: name -> tensor of each file, as the code base saves it; a generator is one file.
 
     Returns:
-        None where the names are of no format in `FORMATS`.
+        None where the names are of no format in `FORMATS`, or there are several files.
 
     Raises:
         UserError: the names are of a format, but the layers are not (grey images, changed blocks).
     """
+    if len(files) > 1:
+        return None
+    (state,) = files.values()
     for read in (_msrresnet, _srresnet_2018, _leftthomas):
         reading = read(state)
         if reading is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,9 +11,14 @@ from torch import nn
 
 from condgen.cli.models import read_state, recognise
 from condgen.errors import UserError
-from condgen.tasks.segan.foreign import FORMATS, convert
+from condgen.tasks.segan import foreign
+from condgen.tasks.segan.foreign import FORMATS
 from condgen.tasks.segan.networks import PAPER_CHANNELS, PLUS_CHANNELS, Padding, SkipMerge
 from condgen.tasks.segan.task import build_generator
+
+
+def convert(state):
+    return foreign.convert({Path("weights_EOE_G.ckpt"): state})
 
 
 class Layer(nn.Module):
@@ -171,7 +178,7 @@ def test_a_whole_checkpoint_of_a_data_parallel_run(tmp_path):
     optimizer = {"state": {0: {"step": 7, "square_avg": torch.zeros(3)}}, "param_groups": [{"lr": 5e-5, "params": [0]}]}
     file = tmp_path / "weights_EOE_G-Generator-7.ckpt"
     torch.save({"step": 7, "state_dict": state, "optimizer": optimizer}, file)
-    found = recognise(read_state(file), file)
+    found = recognise({file: read_state(file)})
     assert found.task == "segan"
     expected = convert(theirs.state_dict())[1]
     assert found.tensors.keys() == expected.keys()
@@ -181,6 +188,7 @@ def test_a_whole_checkpoint_of_a_data_parallel_run(tmp_path):
 
 def test_other_names_are_left_to_other_tasks():
     assert convert({}) is None
+    assert foreign.convert({Path("a.ckpt"): SeganPytorch(*FOUR).state_dict(), Path("b.ckpt"): {}}) is None
     assert convert(converted_generator(SeganPytorch(*FOUR).state_dict()).state_dict()) is None
     assert convert({"enc_blocks.0.conv.weight": torch.zeros(8, 3, 3, 3)}) is None  # of pictures
 

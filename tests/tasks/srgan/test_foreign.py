@@ -1,13 +1,20 @@
 """Foreign generators, written here anew from their published layer lists, against their converted weights."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from condgen.errors import UserError
-from condgen.tasks.srgan.foreign import FORMATS, convert
+from condgen.tasks.srgan import foreign
+from condgen.tasks.srgan.foreign import FORMATS
 from condgen.tasks.srgan.task import build_generator
+
+
+def convert(state):
+    return foreign.convert({Path("netG.pth"): state})
 
 
 class PlainBlock(nn.Module):
@@ -193,6 +200,7 @@ def test_published_sizes_are_met():
 
 def test_other_names_are_left_to_other_tasks():
     assert convert({}) is None
+    assert foreign.convert({Path("a.pth"): MSRResNet(2).state_dict(), Path("b.pth"): {}}) is None
     assert convert(build_generator(convert(MSRResNet(2).state_dict())[0]).state_dict()) is None
     residual_in_residual = {f"{name}.weight": torch.zeros(1) for name in ("conv_first", "body.0.rdb1.conv1", "conv_hr")}
     assert convert(residual_in_residual) is None

@@ -1,0 +1,101 @@
+"""`condgen translate`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from condgen.tasks.verb_options import Device, Inputs, Model, Output, SkipExisting
+
+if TYPE_CHECKING:
+    from condgen.cli._files import Endings
+    from condgen.runtime.model_folder import ModelFolder
+
+app = typer.Typer()
+
+
+@app.command()
+def translate(
+    inputs: Inputs,
+    output: Output,
+    model: Model = "cyclegan-shapes",
+    direction: Annotated[str | None, typer.Option(help="a2b or b2a, of a model that has both; default a2b.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Of the noise: another number, another result; default 0.")
+    ] = None,
+    no_noise: Annotated[
+        bool, typer.Option("--no-noise", help="Without dropout, batch norm by what training has averaged.")
+    ] = False,
+    longest_side: Annotated[
+        int | None, typer.Option(min=1, help="Reduce larger pictures to N pixels before, enlarge them after.")
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(min=1, help="N x N pixels at a time, for models whose result this does not change.")
+    ] = None,
+    device: Device = "auto",
+    skip_existing: SkipExisting = False,
+) -> None:
+    """Translate pictures from one domain into another.
+
+    condgen translate photo.jpg -o winter.png --model runs/seasons/model
+
+    condgen translate maps/ -o photos/ --model runs/maps/model --direction b2a
+
+    condgen translate - -o - < drawing.png > outlined.png
+
+    Any size, which is kept, as are 16 bit, alpha, colour profile and EXIF.
+
+    A picture is translated whole: with instance norm every pixel depends on
+    the mean and variance of all, and tiles would differ in colour. Where
+    memory does not suffice, take --longest-side. --tile is for models without
+    such a norm.
+
+    A model with dropout or batch norm runs as in training, with noise from
+    --seed; the same seed gives the same result.
+
+    The output's ending says the format, .png .jpg .webp or .tif; into a folder,
+    that of the input or .png. Outputs are replaced, inputs never.
+    """
+    from condgen.cli import _files
+    from condgen.runtime.model_folder import ModelFolder
+
+    given = {"direction": direction, "seed": seed, "longest_side": longest_side, "tile": tile}
+    settings = {name: value for name, value in given.items() if value is not None}
+    if no_noise:
+        settings["noise"] = False
+    folder = ModelFolder.find(model)
+    pipeline_class = _pipeline_class(folder, model, settings)
+
+    def prepare() -> _files.Process:
+        return pipeline_class.from_folder(folder, device=device, **settings).translate_file
+
+    _files.run(inputs, output, prepare, _endings(folder, model), skip_existing=skip_existing)
+
+
+def _pipeline_class(folder: ModelFolder, model: str, settings: dict[str, Any]) -> type:
+    """Raises UserError when the model's task does not translate, or has no use for a setting."""
+    from condgen import tasks
+    from condgen.errors import UserError
+
+    found = tasks.pipeline_class(folder.task)
+    if not hasattr(found, "translate_file"):
+        raise UserError(f"model {model} is of task {folder.task}, which does not translate; see `condgen models`")
+    known = {field.name for field in fields(found.Settings)}
+    for name in settings.keys() - known:
+        raise UserError(f"a model of task {folder.task} has no {name}; leave --{name.replace('_', '-')} out")
+    return found
+
+
+def _endings(folder: ModelFolder, model: str) -> Endings:
+    """What files the model's medium has."""
+    from condgen.cli._files import Endings
+    from condgen.data.image_output import WRITABLE
+    from condgen.data.media import SUFFIXES, Media
+    from condgen.errors import UserError
+
+    medium = getattr(folder.config, "medium", Media.IMAGE)
+    if medium is not Media.IMAGE:
+        raise UserError(f"model {model} is one of {medium}; condgen translate takes models of pictures alone")
+    return Endings(readable=SUFFIXES[medium], writable=WRITABLE, fallback=".png")
