@@ -54,7 +54,8 @@ class Padding(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, *spatial) -> the same with 2 * width more values in each spatial dimension."""
-        return F.pad(features, [self.width] * 2 * (features.ndim - 2), mode="reflect")
+        with torch.autocast(features.device.type, enabled=False):  # which on the CPU would copy to fp32 and back
+            return F.pad(features, [self.width] * 2 * (features.ndim - 2), mode="reflect")
 
 
 class LinearUpsampling(nn.Module):

@@ -11,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from condgen.networks.blocks import InstanceNorm
 from condgen.networks.resnet_generator import ResNetGenerator
+from condgen.networks.small_maps import with_products
 from condgen.networks.translation import Generator
 from condgen.runtime.device import channels_last
 
@@ -45,7 +46,9 @@ class InferenceNetwork:
                 part.inplace = True
         last = network.last if isinstance(network, ResNetGenerator) else network.up[0]
         last.append(_ToFloat32())
-        self._network, self._dtype, self._device = channels_last(network).to(device), dtype, device
+        network = channels_last(network.to(device))
+        self._network = with_products(network) if device.type == "cpu" else network
+        self._dtype, self._device = dtype, device
 
     @torch.inference_mode()
     def __call__(self, sample: Tensor, seed: int = 0) -> Tensor:
