@@ -2,7 +2,7 @@
 # pix2pix, from pairs of pictures to a model and its figures. See README.md beside this file.
 #
 #   recipes/pix2pix/run.sh [--stage 1] [--stop-stage 4] [--set NAME] [--source FILE | --data DIR] [--direction D]
-#                          [--output DIR] [--short | --mini] [key=value ...]
+#                          [--output DIR] [--short | --shapes | --mini] [key=value ...]
 #
 #   stage 1  prepare data     the authors' facades are fetched, or taken from --source, or your own pairs from --data
 #   stage 2  train            generator against a discriminator of pairs
@@ -14,6 +14,7 @@
 #   --data        own pairs: folders input and target, pictures side by side, or a table; see data_prep/paired_images.py
 #   --direction   of pictures side by side: left-to-right or right-to-left; facades are right-to-left, others the former
 #   --short       128 pixels and half the channels, for two cores
+#   --shapes      drawn pairs of 64 pixels: the model that ships
 #   --mini        drawn pairs and a tiny network: under a minute, no network access
 #   key=value     overrides, e.g. model.discriminator.scales=3 model.feature_matching_weight=10
 set -euo pipefail
@@ -31,7 +32,7 @@ while (($#)); do
     --data) need "$@"; data=$2; shift 2 ;;
     --direction) need "$@"; direction=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
-    --short | --mini)
+    --short | --shapes | --mini)
       [[ -z $form || $form == "${1#--}" ]] || fail "--$form and $1 exclude each other: give one of them"
       form=${1#--}; shift ;;
     -h | --help) help ;;
@@ -40,7 +41,7 @@ while (($#)); do
   esac
 done
 [[ -z $archive || -z $data ]] || fail "--source and --data exclude each other: give one of them"
-[[ $form != mini || -z $archive$data ]] || fail "--mini draws its own pairs: leave out --source and --data"
+[[ $form != mini && $form != shapes || -z $archive$data ]] || fail "--$form draws its own pairs: leave out --source and --data"
 if [[ -z $direction ]]; then
   direction=left-to-right
   [[ $set != facades || -n $data ]] || direction=right-to-left
@@ -52,7 +53,9 @@ require_condgen
 
 if wanted 1; then
   echo "== stage 1: data"
-  if [[ $form == mini ]]; then
+  if [[ $form == shapes ]]; then
+    prepare synthetic_styles -o "$output/data" --paired
+  elif [[ $form == mini ]]; then
     prepare synthetic_styles -o "$output/data" --paired --train 32 --validation 4 --size 36
   elif [[ -n $data ]]; then
     prepare paired_images "$data" -o "$output/data" --direction "$direction"
@@ -70,7 +73,7 @@ fi
 if wanted 3; then
   echo "== stage 3: the left-out pairs"
   also=()
-  [[ -n $data || $form == mini || $set != facades || $direction != left-to-right ]] || also=(--also palette)
+  [[ -n $data || $form == mini || $form == shapes || $set != facades || $direction != left-to-right ]] || also=(--also palette)
   condgen evaluate "$output/pix2pix/model" --data "$manifest" ${also[@]+"${also[@]}"} \
     -o "$output/pix2pix/evaluation.json"
 fi
