@@ -37,7 +37,7 @@ def translate(
     device: Device = "auto",
     skip_existing: SkipExisting = False,
 ) -> None:
-    """Translate pictures from one domain into another.
+    """Translate pictures, or voices, from one domain into another.
 
     condgen translate photo.jpg -o winter.png --model runs/seasons/model
 
@@ -45,7 +45,12 @@ def translate(
 
     condgen translate - -o - < drawing.png > outlined.png
 
+    condgen translate speech.wav -o other.wav --model runs/voices/model
+
     Any size, which is kept, as are 16 bit, alpha, colour profile and EXIF.
+    Of recordings, for models of voices, sample rate, length, loudness, bit
+    depth and tags are kept, and each channel is converted for itself; what
+    lies above half of the model's rate is lost.
 
     A picture is translated whole: with instance norm every pixel depends on
     the mean and variance of all, and tiles would differ in colour. Where
@@ -55,8 +60,9 @@ def translate(
     A model with dropout or batch norm runs as in training, with noise from
     --seed; the same seed gives the same result.
 
-    The output's ending says the format, .png .jpg .webp or .tif; into a folder,
-    that of the input or .png. Outputs are replaced, inputs never.
+    The output's ending says the format, .png .jpg .webp or .tif, of recordings
+    .wav .flac .ogg .opus or .mp3; into a folder, that of the input, or .png or
+    .wav. Outputs are replaced, inputs never.
     """
     from condgen.cli import _files
     from condgen.runtime.model_folder import ModelFolder
@@ -71,7 +77,7 @@ def translate(
     def prepare() -> _files.Process:
         return pipeline_class.from_folder(folder, device=device, **settings).translate_file
 
-    _files.run(inputs, output, prepare, _endings(folder, model), skip_existing=skip_existing)
+    _files.run(inputs, output, prepare, _endings(folder), skip_existing=skip_existing)
 
 
 def _pipeline_class(folder: ModelFolder, model: str, settings: dict[str, Any]) -> type:
@@ -88,14 +94,14 @@ def _pipeline_class(folder: ModelFolder, model: str, settings: dict[str, Any]) -
     return found
 
 
-def _endings(folder: ModelFolder, model: str) -> Endings:
+def _endings(folder: ModelFolder) -> Endings:
     """What files the model's medium has."""
     from condgen.cli._files import Endings
-    from condgen.data.image_output import WRITABLE
+    from condgen.data import audio_output, image_output
     from condgen.data.media import SUFFIXES, Media
-    from condgen.errors import UserError
 
     medium = getattr(folder.config, "medium", Media.IMAGE)
-    if medium is not Media.IMAGE:
-        raise UserError(f"model {model} is one of {medium}; condgen translate takes models of pictures alone")
-    return Endings(readable=SUFFIXES[medium], writable=WRITABLE, fallback=".png")
+    writable, fallback = image_output.WRITABLE, ".png"
+    if medium is Media.AUDIO:
+        writable, fallback = audio_output.WRITABLE, ".wav"
+    return Endings(readable=SUFFIXES[medium], writable=writable, fallback=fallback)

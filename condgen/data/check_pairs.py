@@ -108,7 +108,7 @@ def _common_misfit(couples: Sequence[Couple], pair: Pair, which: str) -> Finding
     if len(couples) < 2 or len(_unfit(couples, pair.scale)) < len(couples):
         return None
     rows = f"in {which} {len(couples)} rows"
-    if all(is_larger(*couple, pair.scale) for couple in couples):
+    if pair.scale > 1 and all(is_larger(*couple, pair.scale) for couple in couples):
         text = f"{pair.small} is larger than {pair.large} {rows}"
         return couples[0][1].about_all(Problem(text, f"swap the two: {pair.small} and {pair.large}"))
     ratios = {_times(*couple) for couple in couples}
@@ -123,11 +123,11 @@ def _common_misfit(couples: Sequence[Couple], pair: Pair, which: str) -> Finding
 
 
 def _misfit(small: File, large: File, scale: int) -> Problem:
+    if scale == 1:
+        return Problem(f"{large.by} and {small.field} is {small.by}", "make the two of one size")
     if is_larger(small, large, scale):
         text = f"{large.by}, smaller than {small.field} with {small.by}"
         return Problem(text, f"swap the two in this row: {small.field} and {large.field}")
-    if scale == 1:
-        return Problem(f"{large.by} and {small.field} is {small.by}", "make the two of one size")
     text = f"{large.by} is not {scale} times {small.by} of {small.field}"
     return Problem(text, "make the pair anew from the larger picture")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from condgen.data.image import read_rgb
 from condgen.errors import UserError
 
 GREY, RGB = 1, 3  # channels
+JITTER = 286 / 256  # pictures before the crop over the crop (Isola et al., 2017, section 6.2)
+SMALLEST_CROP = 16  # pixels a side; below it the generators' mirrored borders are wider than what they mirror
+LARGEST_CROP = 256  # that somebody's own pictures are learned at, the papers'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,39 @@ class TranslationDataConfig:
             raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
         if self.validation_images < 1:
             raise ValueError(f"validation_images must be 1 or more, got {self.validation_images}")
+
+
+def scale_for(paths: Iterable[Path], multiple: int, least: int, crop: int) -> tuple[int, int, list[str]]:
+    """At what scale to learn somebody's pictures: crop, size before the crop, and a line on what was chosen.
+
+    Their own, as far as the network and 256 pixels allow: what is learned at one scale is wrong at another.
+
+    Args:
+        paths: of training pictures; those that cannot be read, which the data check finds, are passed over.
+        multiple: of the crop, for the generator.
+        least: that the discriminator can judge.
+        crop: that the model was trained with.
+    """
+    smallest = min((min(size) for path in paths if (size := image_size(path))), default=crop)
+    chosen = max(-(-max(least, SMALLEST_CROP) // multiple), min(smallest, LARGEST_CROP) // multiple) * multiple
+    resize, lines = round(JITTER * chosen), []
+    if chosen != crop:
+        lines.append(f"model.crop={chosen} in place of {crop}: the smallest picture has {smallest} pixels a side")
+    if smallest > resize:
+        lines.append(
+            f"the pictures are learned at {resize} pixels (data.resize) and are larger: translate with --longest-side "
+            f"{resize} for the same scale, or learn crops of them as they are with data.resize=0"
+        )
+    return chosen, resize, lines
+
+
+def image_size(path: Path) -> tuple[int, ...]:
+    """Width and height of a picture file, from its head; empty where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return ()
 
 
 def read_picture(path: Path, channels: int, resize: int = 0, *, keep_aspect: bool = False) -> np.ndarray:

@@ -13,7 +13,8 @@ from condgen.errors import UserError
 
 STEP = 8  # of a channel: colours are counted in cubes of this side
 APART = 40.0  # RGB distance below which two colours are one, off by what JPEG has done
-LEAST_SHARE = 0.002  # of all pixels; below, a colour is a blend at some edge
+LEAST_SHARE = 0.0005  # of all pixels
+EVEN = 16  # a channel's range over 3x3 pixels, at most: where it is more, there is an edge, and blends are no labels
 MOST_COLOURS = 64
 
 
@@ -33,11 +34,12 @@ class Palette:
         Raises:
             UserError: there is no such colour, or so many that the pictures are no label maps.
         """
-        counts = np.zeros(3 * (256 // STEP,), np.int64)
+        counts, pixels = np.zeros(3 * (256 // STEP,), np.int64), 0
         for picture in pictures:
-            places = np.broadcast_to(picture, (*picture.shape[:2], 3)).reshape(-1, 3) // STEP
-            np.add.at(counts, tuple(places.T), 1)
-        places = np.argwhere(counts >= LEAST_SHARE * max(counts.sum(), 1))
+            colours = np.broadcast_to(picture, (*picture.shape[:2], 3))
+            np.add.at(counts, tuple((colours[_is_even(colours)] // STEP).T), 1)
+            pixels += colours[..., 0].size
+        places = np.argwhere(counts >= max(LEAST_SHARE * pixels, 1))
         order = np.argsort(-counts[tuple(places.T)], kind="stable")
         kept: list[np.ndarray] = []
         for colour in places[order] * STEP + (STEP - 1) / 2:
@@ -76,3 +78,12 @@ class Palette:
     def agreement(self, made: np.ndarray, wanted: np.ndarray) -> float:
         """Share of the pixels whose nearest colour is that of the target's pixel; both uint8 (H, W, C)."""
         return float((self.labels(made) == self.labels(wanted)).mean())
+
+
+def _is_even(picture: np.ndarray) -> np.ndarray:
+    """Whether a pixel is like those around it: (H, W, 3) -> (H, W)."""
+    from scipy import ndimage
+
+    values = picture.astype(np.int16)
+    spread = ndimage.maximum_filter(values, (3, 3, 1)) - ndimage.minimum_filter(values, (3, 3, 1))
+    return (spread <= EVEN).all(2)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from condgen.adversarial.diversity import paired_feature_matching
 from condgen.adversarial.penalties import with_spectral_norm
+from condgen.data.translation_images import SMALLEST_CROP
 from condgen.networks.blocks import Norm, Upsampling, initialise
 from condgen.networks.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
 from condgen.networks.resnet_generator import ResNetGenerator
@@ -117,7 +118,7 @@ def refuse_crop(crop: int, generator: GeneratorConfig, discriminator: Discrimina
     if crop < 1 or crop % multiple:
         smaller = ", or take fewer generator.levels" if generator.architecture is Architecture.UNET else ""
         raise ValueError(f"model.crop {crop} must be a multiple of {multiple} for this generator{smaller}")
-    least = max(smallest_side(discriminator), 16)
+    least = max(SMALLEST_CROP, smallest_side(discriminator))
     if crop < least:
         raise ValueError(f"model.crop {crop} is too small for this discriminator: {least} or more, or fewer layers")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from condgen.data.translation_images import TranslationDataConfig, read_picture, same_crop, to_signed
+from condgen.data.translation_images import TranslationDataConfig, read_picture, same_crop, scale_for, to_signed
 from condgen.errors import UserError
 
 
@@ -71,3 +71,25 @@ def test_range():
 def test_impossible_configs(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TranslationDataConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("sides", "multiple", "chosen"),
+    [
+        ((70, 128), 64, (64, 72)),
+        ((130, 140), 4, (128, 143)),
+        ((40, 200), 64, (64, 72)),  # enlarged: the network takes no less
+        ((9, 9), 4, (24, 27)),  # nor does the discriminator
+        ((1000, 600), 4, (256, 286)),  # reduced
+    ],
+)
+def test_somebodys_pictures_are_learned_at_their_own_scale(tmp_path, sides, multiple, chosen):
+    Image.new("RGB", sides).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    crop, resize, lines = scale_for([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png"], multiple, 24, 64)
+    assert (crop, resize) == chosen
+    smallest = min(sides)
+    assert any(f"model.crop={crop} in place of 64: the smallest picture has {smallest}" in line for line in lines) == (
+        crop != 64
+    )
+    assert any(f"--longest-side {resize}" in line for line in lines) == (smallest > resize)

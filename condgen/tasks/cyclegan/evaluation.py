@@ -1,4 +1,7 @@
-"""What translation without pairs is measured by: the way back, and hidden true partners where there are some."""
+"""What translation without pairs is measured by: the way back, and hidden true partners where there are some.
+
+Of voices see `voice_evaluation`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from PIL import Image
 from condgen.adversarial.task import Report
 from condgen.data import picture_grid
 from condgen.data.manifest import Manifest, Row
+from condgen.data.media import Media
 from condgen.data.pairs import Domain
 from condgen.data.synthetic_styles import DOMAINS, DrawnShape, Scene
 from condgen.data.translation_images import RGB, read_picture
@@ -21,9 +25,11 @@ from condgen.errors import UserError
 from condgen.metrics.drawn_shapes import keeps
 from condgen.metrics.table import means, unique_label
 from condgen.metrics.translated_pictures import FID, KID, SetDistances, l1, luma_ssim, psnr, refuse_unknown
+from condgen.tasks.cyclegan import voice_evaluation
 from condgen.tasks.cyclegan.data import rows_of
 from condgen.tasks.cyclegan.pipeline import Pipeline, Settings
 from condgen.tasks.cyclegan.task import Config, CycleGAN, Direction
+from condgen.tasks.cyclegan.voice_evaluation import Recording
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -74,17 +80,26 @@ class Made:
 
 
 class Evaluation:
-    """Looks at the first validation pictures of both domains during training, through the code that users run."""
+    """Looks at the first validation samples of both domains during training, through the code that users run."""
 
     def __init__(self, config: RunConfig):
         self.config = config
-        data, manifest = config.data, Manifest.read(config.data.manifest)
-        side = config.model.crop if data.resize else 0
+        data, model, manifest = config.data, config.model, Manifest.read(config.data.manifest)
         rows = [row for domain in Domain for row in rows_of(manifest, "validation", domain)[: data.validation_images]]
-        self.samples = [Sample.read(row, config.model, side, keep_aspect=data.keep_aspect) for row in rows]
+        self.samples: list[Sample] | list[Recording]
+        if model.medium is Media.AUDIO:
+            self.samples = [Recording.read(row, model.mel.sample_rate) for row in rows]
+        else:
+            side = model.crop if data.resize else 0
+            self.samples = [Sample.read(row, model, side, keep_aspect=data.keep_aspect) for row in rows]
 
     def __call__(self, task: CycleGAN, folder: Path, name: str) -> Report:
-        """Measures, and a picture `folder/name.png`: a, a2b, a2b2a, and below b, b2a, b2a2b; true partners beside."""
+        """Measures, and a picture `folder/name.png`: a, a2b, a2b2a, and below b, b2a, b2a2b; true partners beside.
+
+        Of voices as `voice_evaluation.report`.
+        """
+        if self.config.model.medium is Media.AUDIO:
+            return voice_evaluation.report(self.pipelines(task), self.samples, folder, name)
         table, made = measure(self.pipelines(task), self.samples)
         shown = picture(made)
         folder.mkdir(parents=True, exist_ok=True)
@@ -180,6 +195,8 @@ def evaluate(
     other sizes than a square this changes the aspect ratio, as training does by default. What is measured: see
     `measure`; and the distances `fid_a2b` and `kid_a2b` between all that was made of a and all of b, and likewise b2a.
 
+    Of voices see `voice_evaluation.measure`; there is nothing further.
+
     Args:
         also: of `FURTHER`.
         weights: of `fid` and `kid`, see `SetDistances`.
@@ -187,13 +204,16 @@ def evaluate(
     Raises:
         UserError: a domain has no rows of that split, or there is no such metric.
     """
-    refuse_unknown(also, weights, ("cycle", "identity", "psnr", "ssim", "kept"), FURTHER)
     config = pipeline.config
+    _refuse_unknown(config, also, weights)
     pipelines = {pipeline.direction: pipeline}
     if len(config.directions) > 1:
         pipelines[pipeline.direction.reverse] = pipeline.reverse()
     pipelines = {direction: pipelines[direction] for direction in Direction if direction in pipelines}
     rows = [row for domain in Domain for row in rows_of(manifest, split, domain)]
+    if config.medium is Media.AUDIO:
+        table = voice_evaluation.evaluate(pipelines, [Recording.read(row, config.mel.sample_rate) for row in rows])
+        return table, mean_of({label: values for label, values in table.items() if label != "mean"})[1]
     samples = [Sample.read(row, config, config.crop) for row in rows]
     table, made = measure(pipelines, samples)
     mean, lines = mean_of(table)
@@ -205,6 +225,13 @@ def evaluate(
         mean |= {f"{name}_{direction}": value for name, value in found.items()}
         lines = [*(line for line in missing if line not in lines), *lines]
     return {**table, "mean": mean}, lines
+
+
+def _refuse_unknown(config: Config, also: Sequence[str], weights: Mapping[str, Path]) -> None:
+    if config.medium is Media.IMAGE:
+        return refuse_unknown(also, weights, ("cycle", "identity", "psnr", "ssim", "kept"), FURTHER)
+    for name in (*also, *weights):
+        raise UserError(f"of voices there is no metric {name!r} besides {', '.join(voice_evaluation.MEASURES)}")
 
 
 def _scene(row: Row) -> Scene | None:

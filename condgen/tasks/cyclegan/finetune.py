@@ -15,7 +15,9 @@ from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
 from condgen.data.pair_preparation import prepare_sets
 from condgen.data.pairs import find_sets
+from condgen.data.translation_images import scale_for
 from condgen.errors import UserError
+from condgen.networks.translation import multiple_of, smallest_side
 from condgen.tasks.cyclegan.data import rows_of
 from condgen.tasks.cyclegan.evaluation import Sample, evaluate
 from condgen.tasks.cyclegan.pipeline import Pipeline
@@ -29,7 +31,6 @@ ROWS = "pictures"
 MAIN = {"psnr_a2b": True, "psnr_b2a": True}
 NEXT = "condgen translate picture.png -o translated.png"
 
-JITTER = 286 / 256  # pictures before the crop over the crop, as the authors have them
 _SHOWN = 3  # pictures of each domain in the comparison
 
 
@@ -62,12 +63,16 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
         judged: whether the model folder has discriminators.
     """
     _refuse_voices(model)
+    paths = [row.path("image") for row in manifest.rows(Split.TRAIN)]
+    least = smallest_side(model.discriminator)
+    crop, resize, lines = scale_for(paths, multiple_of(model.generator), least, model.crop)
     # half the paper's rate; a cosine leaves them where they settle, however many iterations there are
     player = {"learning_rate": 1e-4, "betas": [0.5, 0.999], "schedule": "cosine"}
     tree: dict[str, Any] = {
+        "model": {"crop": crop},
         "optimizers": {"generator": player, "discriminator": player},
         "data": {
-            "resize": round(JITTER * model.crop),  # so that pictures of any size will do
+            "resize": resize,  # so that pictures of any size will do
             "validation_images": 4,  # a report is a look on the way; all are measured at the end
         },
         # the paper's batch; twenty pictures of each domain are seen a hundred times
@@ -80,9 +85,9 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
         },
     }
     if len(model.directions) > 1:
-        return tree, []
-    tree["model"] = {"directions": [str(direction) for direction in Direction]}
-    return tree, [f"the model has {model.directions[0]} alone: {model.directions[0].reverse} starts fresh"]
+        return tree, lines
+    tree["model"]["directions"] = [str(direction) for direction in Direction]
+    return tree, [*lines, f"the model has {model.directions[0]} alone: {model.directions[0].reverse} starts fresh"]
 
 
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:

@@ -1,21 +1,21 @@
-"""Pictures of one domain in, pictures of the other out, from a generator or a model folder."""
+"""Pictures or voices of one domain in, those of the other out, from a generator or a model folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
 from torch import nn
 
 from condgen.config import Precision
-from condgen.data.media import Media
+from condgen.data.media import SUFFIXES, Media
 from condgen.errors import UserError
 from condgen.networks import translator
-from condgen.networks.translator import Kind, Translator
+from condgen.networks.translator import Translator
 from condgen.runtime.device import choose_device
 from condgen.tasks.cyclegan.task import Config, Direction, generators_of
+from condgen.tasks.cyclegan.voice_pipeline import VoiceConverter
 
 if TYPE_CHECKING:
     from condgen.runtime.model_folder import ModelFolder
@@ -34,17 +34,18 @@ class Settings(translator.Settings):
 class Pipeline:
     """One of a trained pair of generators as a callable; the other is neither loaded nor computed.
 
-    Size and depth of a picture are kept, see `Translator`.
+    Size and depth of a picture are kept, see `Translator`; length, rate and channels of a recording, see
+    `VoiceConverter`.
 
     Args:
         generator: by direction; the one that is run is copied, and may go on training.
         config: the task's config that they were built from.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: of the convolutions.
-        settings: direction, seed, noise, longest_side and tile.
+        settings: direction, seed and noise; of pictures longest_side and tile, too.
 
     Raises:
-        UserError: the model does not translate in that direction.
+        UserError: the model does not translate in that direction, or has no use for a setting.
     """
 
     Settings = Settings
@@ -65,9 +66,12 @@ class Pipeline:
             config.sample_shape(domain)[0] for domain in (self.direction.source, self.direction.target)
         )
         self.device, one = choose_device(device), generator[self.direction]
-        self._translator = None
-        if config.medium is Media.IMAGE:
-            self._translator = Translator(one, *self.channels, settings, device=device, precision=precision)
+        given = {"device": device, "precision": precision}
+        self.voices = self._translator = None
+        if config.medium is Media.AUDIO:
+            self.voices = VoiceConverter(one, config, settings, **given)
+        else:
+            self._translator = Translator(one, *self.channels, settings, **given)
 
     @classmethod
     def from_folder(cls, folder: ModelFolder, *, device: str = "auto", **settings) -> Pipeline:
@@ -82,18 +86,34 @@ class Pipeline:
         folder.fill(generator[direction], f"generator.{direction}")
         return cls(generator, folder.config, device=device, settings=chosen, folder=folder)
 
-    def __call__(self, image: Kind | str | Path) -> Kind | Image.Image:
-        """As `Translator.__call__`."""
-        return self._pictures()(image)
+    def __call__(self, sample: Any, sample_rate: float | None = None) -> Any:
+        """A picture, as `Translator.__call__`, or a recording and its sample rate, as `VoiceConverter.__call__`.
+
+        Raises:
+            UserError: the model is of the other medium, or as they say.
+        """
+        if self.voices is not None:
+            if sample_rate is None:
+                form = "a waveform (T,) or (C, T) in floating point and its sample rate"
+                raise UserError(f"the model translates audio, not pictures; give {form}")
+            return self.voices(sample, sample_rate)
+        if sample_rate is not None:
+            raise UserError("the model translates pictures, not audio; give a picture, without a sample rate")
+        return self._translator(sample)
 
     def translate_file(self, source: Path, target: Path) -> None:
-        """As `Translator.file`."""
-        self._pictures().file(source, target)
+        """As `Translator.file` or `VoiceConverter.file`.
 
-    def _pictures(self) -> Translator:
-        if self._translator is None:
-            raise UserError(f"the model translates {self.config.medium}, not pictures")
-        return self._translator
+        Raises:
+            UserError: the source is of the other medium by its name, or as they say.
+        """
+        medium = self.config.medium
+        for other in Media:
+            if other is not medium and source.suffix.lower() in SUFFIXES[other]:
+                raise UserError(
+                    f"{source}: is {other} by its name, and the model translates {medium}; give another file or model"
+                )
+        (self.voices or self._translator).file(source, target)
 
     def reverse(self) -> Pipeline:
         """The way back.

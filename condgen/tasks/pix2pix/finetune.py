@@ -14,7 +14,8 @@ from condgen.data.left_out import findings_of
 from condgen.data.manifest import Manifest, Split
 from condgen.data.pair_preparation import prepare_pairs
 from condgen.data.pairs import INPUT_TARGET, find_pairs
-from condgen.data.translation_images import read_picture
+from condgen.data.translation_images import read_picture, scale_for
+from condgen.networks.translation import multiple_of, smallest_side
 from condgen.tasks.pix2pix.data import SIDES
 from condgen.tasks.pix2pix.evaluation import evaluate
 from condgen.tasks.pix2pix.pipeline import Pipeline
@@ -27,7 +28,6 @@ ROWS = "pairs"
 MAIN = {"l1": False}
 NEXT = "condgen translate picture.png -o translated.png"
 
-JITTER = 286 / 256  # pictures before the crop over the crop (Isola et al., 2017, section 6.2)
 _SHOWN = 4  # pairs of the comparison
 
 
@@ -50,12 +50,16 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
     Args:
         judged: whether the model folder has a discriminator.
     """
+    paths = [row.path(SIDES[0]) for row in manifest.rows(Split.TRAIN)]
+    least = smallest_side(model.discriminator)
+    crop, resize, lines = scale_for(paths, multiple_of(model.generator), least, model.crop)
     # half the paper's rate; a cosine leaves them where they settle, however many iterations there are
     player = {"learning_rate": 1e-4, "betas": [0.5, 0.999], "schedule": "cosine"}
     tree = {
+        "model": {"crop": crop},
         "optimizers": {"generator": player, "discriminator": player},
         "data": {
-            "resize": round(JITTER * model.crop),  # so that pictures of any size will do
+            "resize": resize,  # so that pictures of any size will do
             "validation_images": 4,  # a report is a look on the way; all are measured at the end
         },
         # the paper's batch; twenty pairs are seen a hundred times
@@ -67,7 +71,7 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
             "checkpoint_every": 250,
         },
     }
-    return tree, []
+    return tree, lines
 
 
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:

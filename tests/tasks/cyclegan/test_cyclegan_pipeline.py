@@ -90,10 +90,10 @@ def test_grey_becomes_what_the_generator_makes_of_it_in_rgb():
 def test_rgb_into_a_grey_generator_is_luma():
     config = Config(crop=16, channels_a=1, channels_b=1, generator=SMALL)
     colours = noise(16, 20, 3)
-    luma = np.asarray(Image.fromarray(colours).convert("L"))
-    made = pipeline(config)(colours)
-    assert made.shape == (16, 20, 1)
-    assert_close(made[..., 0], pipeline(config)(luma), steps=6)  # the pipeline does not round its luma
+    luma = (colours @ [0.299, 0.587, 0.114] / 255).astype(np.float32)
+    made, wanted = pipeline(config)(colours), pipeline(config)(luma)
+    assert (made.shape, wanted.shape) == ((16, 20, 1), (16, 20))
+    assert_close(made[..., 0], (wanted * 255).round().astype(np.uint8))
 
 
 def test_sixteen_bits_alpha_profile_and_exif_are_kept(tmp_path):
@@ -160,7 +160,7 @@ def test_a_folder_gives_the_wanted_generator_alone(tmp_path):
     assert list(there.generator) == ["b2a"]
     back = there.reverse()
     assert (list(back.generator), back.direction) == (["a2b"], Direction.A2B)
-    assert_close(back(pixels), by_hand(generators(config)["a2b"], pixels), steps=4)  # in bf16 where that is fast
+    assert_close(back(pixels), by_hand(generators(config)["a2b"], pixels), steps=20)  # in bf16 where that is fast
 
 
 def test_the_generator_given_is_left_as_it_was():
