@@ -6,9 +6,8 @@ import copy
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor
 from condgen.config import Precision
 from condgen.data import audio
 from condgen.data.audio_output import Writer
-from condgen.errors import UserError
+from condgen.data.waveform import Kind, in_its_kind, resampled
 from condgen.runtime.device import choose_device, choose_precision
 from condgen.tasks.segan.data import emphasise
 from condgen.tasks.segan.networks import Generator
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 WINDOWS_AT_ONCE = 16  # as one batch: more is hardly faster, and needs more memory
 QUIET = 10 ** (-45 / 20)  # level (RMS) of a pre-emphasised window: speech at about -35 dBFS; LibriSpeech's lowest 1 %
-MANY_CHANNELS = 32  # more of them than samples: (T, C) was given for (C, T)
-
-Kind = TypeVar("Kind", np.ndarray, Tensor)
 
 
 class Pipeline:
@@ -93,20 +89,11 @@ class Pipeline:
         Raises:
             UserError: the waveform has no such form, or holds samples that are not finite.
         """
-        if not isinstance(waveform, np.ndarray | Tensor) or not isinstance(sample_rate, Real):
-            kinds = f"{type(waveform).__name__} and {type(sample_rate).__name__}"
-            raise UserError(f"give a NumPy array or a tensor and a sample rate in Hz, got {kinds}")
-        is_tensor = isinstance(waveform, Tensor)
-        is_floating = waveform.is_floating_point() if is_tensor else waveform.dtype.kind == "f"
-        _refuse_bad_form(tuple(waveform.shape), waveform.dtype, sample_rate, is_floating=is_floating)
-        array = waveform.detach().to("cpu", torch.float32).numpy() if is_tensor else waveform.astype(np.float32)
-        if not np.isfinite(array).all():
-            raise UserError("the waveform holds samples that are not finite; repair it first")
-        frames = np.atleast_2d(array).T
-        made = np.concatenate(list(self.stream([frames], sample_rate, frames.shape[1]))).T.reshape(array.shape)
-        if is_tensor:
-            return torch.from_numpy(made).to(waveform.device, waveform.dtype)
-        return made.astype(waveform.dtype)
+
+        def change(channels: np.ndarray, rate: int) -> np.ndarray:
+            return np.concatenate(list(self.stream([channels.T], rate, len(channels)))).T
+
+        return in_its_kind(waveform, sample_rate, change)
 
     def enhance_file(self, source: Path, target: Path) -> None:
         """Read, enhance, write, in blocks; the target appears whole or not at all.
@@ -144,8 +131,8 @@ class Pipeline:
                 yield block
 
         spare = np.zeros((int(sample_rate != rate), channels), np.float32)  # what rounding of the length took off
-        inside = chain(_resampled(_evenly(counted(), audio.BLOCK), sample_rate, rate, channels), [spare])
-        for block in _resampled(self._enhanced(inside, channels), rate, sample_rate, channels):
+        inside = chain(resampled(_evenly(counted(), audio.BLOCK), sample_rate, rate, channels), [spare])
+        for block in resampled(self._enhanced(inside, channels), rate, sample_rate, channels):
             wanted = block[: taken - given]  # cuts only at the end, what was enhanced behind it
             given += len(wanted)
             if len(wanted):
@@ -212,15 +199,6 @@ class Pipeline:
         return torch.stack(draws)
 
 
-def _refuse_bad_form(shape: tuple[int, ...], dtype: object, sample_rate: int, *, is_floating: bool) -> None:
-    if len(shape) not in (1, 2) or not is_floating or 0 in shape:
-        raise UserError(f"a waveform {shape} of {dtype} cannot be enhanced; give floating point (T,) or (C, T)")
-    if shape[0] > max(shape[-1], MANY_CHANNELS):
-        raise UserError(f"a waveform {shape} would have {shape[0]} channels; give (C, T), the transpose")
-    if not sample_rate >= 1 or sample_rate % 1:  # written so that NaN is refused too
-        raise UserError(f"a sample rate is a whole number of Hz, got {sample_rate}")
-
-
 def _fade(hop: int, overlap: int) -> np.ndarray:
     """The weight of a window's samples; copies `hop` apart sum to one. A Hann window where they overlap by half."""
     rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(overlap) / max(overlap, 1))
@@ -253,13 +231,6 @@ def _mirrored_behind(blocks: Iterable[np.ndarray], count: int) -> Iterator[np.nd
         yield block
     if last is not None and count:
         yield np.pad(last, ((0, count), (0, 0)), mode="symmetric")[len(last) :]
-
-
-def _resampled(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int, channels: int) -> Iterator[np.ndarray]:
-    resampler = audio.Resampler(from_rate, to_rate, channels)
-    for block in blocks:
-        yield resampler.push(block)
-    yield resampler.push(np.zeros((0, channels), np.float32), last=True)
 
 
 def _emphasised(blocks: Iterable[np.ndarray], factor: float, channels: int) -> Iterator[np.ndarray]:

@@ -72,9 +72,9 @@ def test_a_tensor_that_is_not_contiguous(generator):
 @pytest.mark.parametrize(
     ("waveform", "rate", "words"),
     [
-        (np.zeros(0, np.float32), 16000, r"a waveform \(0,\) of float32 cannot be enhanced"),
-        (np.zeros(10, np.int16), 16000, "of int16 cannot be enhanced; give floating point"),
-        (torch.zeros(10, dtype=torch.int16), 16000, "of torch.int16 cannot be enhanced"),
+        (np.zeros(0, np.float32), 16000, r"a waveform \(0,\) of float32 is no recording"),
+        (np.zeros(10, np.int16), 16000, "of int16 is no recording; give floating point"),
+        (torch.zeros(10, dtype=torch.int16), 16000, "of torch.int16 is no recording"),
         (np.zeros((1, 1, 10), np.float32), 16000, r"give floating point \(T,\) or \(C, T\)"),
         (np.zeros((16000, 2), np.float32), 16000, r"would have 16000 channels; give \(C, T\)"),
         (np.array([0, np.nan]), 16000, "not finite"),
