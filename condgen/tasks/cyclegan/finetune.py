@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +93,9 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
 
 
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """As `evaluate`, on the left-out part."""
+    """As `evaluate`, on the left-out part, at the run's size: the start model may have been trained at another."""
+    pipeline = copy.copy(pipeline)
+    pipeline.config = replace(pipeline.config, crop=config.model.crop)
     table, missing = evaluate(pipeline, Manifest.read(config.data.manifest), Split.VALIDATION, (), {})
     if not MAIN.keys() & table["mean"].keys():
         missing = [
