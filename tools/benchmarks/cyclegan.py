@@ -43,9 +43,11 @@ def as_commonly_written(network: nn.Module, device: torch.device) -> nn.Module:
     """A copy with torch's own instance norm, in fp32 and NCHW."""
     network = copy.deepcopy(network)
     for parent in list(network.modules()):
+        width = 0  # of the convolution before
         for name, layer in list(parent.named_children()):
+            width = getattr(layer, "out_channels", width)
             if isinstance(layer, InstanceNorm):
-                setattr(parent, name, nn.InstanceNorm2d(1))  # without weights, so for any number of channels
+                setattr(parent, name, nn.InstanceNorm2d(width))
     return network.to(device)
 
 
