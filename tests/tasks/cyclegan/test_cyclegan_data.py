@@ -52,7 +52,8 @@ def test_the_larger_set_is_gone_through_and_the_smaller_drawn_from(tmp_path):
 def test_one_draw_gives_one_item(tmp_path):
     data = open_split(config(manifest(tmp_path, {"a": 2, "b": 9})), "train")
     first, again = (data[Draw(4, (7, 3))] for _ in range(2))
-    assert (first.a == again.a).all() and (first.b == again.b).all()
+    assert (first.a == again.a).all()
+    assert (first.b == again.b).all()
     assert levels(first.b) == 251
 
 

@@ -50,7 +50,7 @@ def plain(a, b) -> Batch:
 
 
 def test_the_generators_losses_in_closed_form():
-    """a = 0, b = 1: fake b = 0.5, fake a = 0.75, both ways back add 0.25."""
+    """With a = 0, b = 1: fake b = 0.5, fake a = 0.75, both ways back add 0.25."""
     losses = game(feature_matching_weight=3.0).generator_loss(plain(0.0, 1.0))
     expected = {
         "adversarial_b": (0.5 - 1) ** 2,
