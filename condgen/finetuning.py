@@ -20,7 +20,7 @@ from types import ModuleType
 
 from condgen.config import RunConfig, merged, overridden, part, read, resolve, to_plain
 from condgen.data.files import write_atomically
-from condgen.data.findings import Finding, print_findings
+from condgen.data.findings import BadRowsError, Finding, print_findings
 from condgen.data.manifest import Manifest
 from condgen.data.preparation import MANIFEST
 from condgen.errors import UserError
@@ -77,12 +77,15 @@ def finetune(model: str, data: Path, folder: Path, overrides: Sequence[str] = ()
 
     _refuse_several_processes(folder)
     start = Start.find(model)
-    config = _resumed(start, folder, overrides, resume=resume)
+    config = _resumed(start, data, folder, overrides, resume=resume)
     if config is None:
         _refuse_places(data, folder)
-        manifest = _manifest_of(data) or _prepared(start, data, folder)
-        config, lines = _planned(start, manifest, manifest, overrides)
-        _check(config)
+        manifest = _manifest_of(data)
+        if manifest is None:
+            config, lines = _prepared(start, data, folder, overrides)
+        else:
+            config, lines = _planned(start, manifest, manifest, overrides)
+            _check(config)
         for line in lines:
             print(line)
     before = report.measured(start.own, config, model)
@@ -107,9 +110,7 @@ def describe(model: str, data: Path, folder: Path, overrides: Sequence[str] = ()
         _check(config)
     else:
         with tempfile.TemporaryDirectory(prefix="condgen-") as work:
-            manifest = _written(start, data, Path(work, DATA))
-            config, lines = _planned(start, manifest, final, overrides)
-            _check(replace(config, data=replace(config.data, manifest=str(manifest))))
+            config, lines = _tried(start, data, Path(work, DATA), final, overrides)
     return "\n".join([training.describe(config), *lines])
 
 
@@ -133,7 +134,7 @@ def _refuse_several_processes(folder: Path) -> None:
         )
 
 
-def _resumed(start: Start, folder: Path, overrides: Sequence[str], *, resume: bool) -> RunConfig | None:
+def _resumed(start: Start, data: Path, folder: Path, overrides: Sequence[str], *, resume: bool) -> RunConfig | None:
     """The config of the run that goes on; None: it is a new one."""
     from condgen.runtime import checkpoint
 
@@ -142,8 +143,12 @@ def _resumed(start: Start, folder: Path, overrides: Sequence[str], *, resume: bo
     if not resume:
         raise UserError(f"{folder} already holds a run; add --resume to go on, or name another folder with -o")
     config = read(folder / "config.yaml", overrides)
-    if config.start_from != start.name:
+    if ModelFolder.find(config.start_from).path.resolve() != start.folder.path.resolve():
         raise UserError(f"{folder} was started from {config.start_from}, not from {start.name}; choose another -o")
+    record = folder / DATA / RECORD
+    source = json.loads(record.read_text(encoding="utf-8"))["source"] if record.is_file() else config.data.manifest
+    if Path(source).resolve() not in (data.resolve(), (data / MANIFEST).resolve()):
+        raise UserError(f"{folder} was started with --data {source}, not with {data}; choose another -o")
     return config
 
 
@@ -172,15 +177,34 @@ def _refuse_places(data: Path, folder: Path) -> None:
         raise UserError(f"{folder / DATA} is there already, and not from fine-tuning; choose another -o")
 
 
-def _prepared(start: Start, data: Path, folder: Path) -> Path:
-    """Write the data below the run folder, in the place of what an earlier try has written; its manifest."""
+def _prepared(start: Start, data: Path, folder: Path, overrides: Sequence[str]) -> tuple[RunConfig, list[str]]:
+    """Write the data below the run folder, in the place of what an earlier try has written, once all is found good."""
     place = folder / DATA
     with _made(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".data-") as work:
-        new = _written(start, data, Path(work, DATA)).parent
+        new = Path(work, DATA)
+        planned = _tried(start, data, new, place / MANIFEST, overrides)
         if place.exists():
             shutil.rmtree(place)
         new.rename(place)
-    return place / MANIFEST
+    return planned
+
+
+def _tried(
+    start: Start, data: Path, output: Path, named: Path, overrides: Sequence[str]
+) -> tuple[RunConfig, list[str]]:
+    """Write the data, plan the run with it, and check it; errors are said of the user's own data.
+
+    Args:
+        output: where the data is written.
+        named: its manifest, as the config names it.
+    """
+    manifest = _written(start, data, output)
+    config, lines = _planned(start, manifest, named, overrides)
+    try:
+        _check(replace(config, data=replace(config.data, manifest=str(manifest))))
+    except BadRowsError as problem:
+        _refuse_errors(data, problem.errors)
+    return config, lines
 
 
 @contextmanager
@@ -218,7 +242,9 @@ def _written(start: Start, data: Path, output: Path) -> Path:
 def _refuse_errors(data: Path, errors: Sequence[Finding]) -> None:
     if errors:
         first, more = errors[0], f" (and {len(errors) - 1} more, see the table)" if errors[1:] else ""
-        raise UserError(f"{first.file or data}: {first.problem}; {first.fix}{more}")
+        place = str(data) if first.file in ("", MANIFEST) else first.file
+        inside = "" if str(data) in place else f"{data}: "
+        raise UserError(f"{inside}{place}: {first.problem}; {first.fix}{more}")
 
 
 def _check(config: RunConfig) -> None:

@@ -116,6 +116,8 @@ def in_table(table: Path, by: str) -> list[Voice]:
 def voice_of(rows: Sequence[dict[str, str]], group: str, table: Path) -> Voice:
     recordings = []
     for row in rows:
+        if not row["file"]:
+            raise UserError(f"{table}: a row names no file; give it one, or take it out")
         path = table.parent / row["file"]
         if not path.is_file():
             raise UserError(f"{table} names {row['file']}, and there is no such file beside it")

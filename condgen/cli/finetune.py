@@ -26,7 +26,8 @@ What --data takes depends on the model's task:
 
 srgan: a folder of photos; or pairs of low and high resolution.
 segan: pairs of noisy and clean recordings.
-pix2pix: pairs of input and target pictures.
+pix2pix: pairs of input and target pictures. Side by side, the input is
+on the left; for others see data_prep/paired_images.py --direction.
 cyclegan: two sets without partners.
 class_conditional: a folder with one sub-folder of pictures a class, flat or
 in train and val.

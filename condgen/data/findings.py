@@ -23,6 +23,14 @@ SHOWN = 100  # rows of the table
 FILE_WIDTH = 160  # columns of a table that goes into a file
 
 
+class BadRowsError(UserError):
+    """Rows that cannot be trained on."""
+
+    def __init__(self, text: str, errors: Sequence[Finding]):
+        super().__init__(text)
+        self.errors = errors
+
+
 @dataclass(frozen=True)
 class Finding:
     """One problem of one row."""
@@ -90,13 +98,13 @@ def write_clean(manifest: Manifest, findings: Iterable[Finding], path: Path) -> 
 
 
 def refuse(manifest: Manifest, errors: Sequence[Finding]) -> NoReturn:
-    """Raise a UserError that counts the errors, and names a manifest of the rows without any where there can be one."""
-    text = f"{manifest.path} has {len(errors)} errors, see the table"
+    """Raise BadRowsError, which counts the errors, and names a manifest of the other rows where there can be one."""
+    text = f"{manifest.path} has {len(errors)} error{'s' if errors[1:] else ''}, see the table"
     clean = manifest.path.with_suffix(".clean.jsonl")
     with contextlib.suppress(UserError):  # no row is left, or no place to write
         kept = write_clean(manifest, errors, clean)
         text += f"; mend them, or train on {clean}, the {kept} rows without errors"
-    raise UserError(text)
+    raise BadRowsError(text, errors)
 
 
 def print_findings(findings: Sequence[Finding], console: Console) -> None:

@@ -40,9 +40,9 @@ class TranslationDataConfig:
 
 
 def scale_for(paths: Iterable[Path], multiple: int, least: int, crop: int) -> tuple[int, int, list[str]]:
-    """At what scale to learn somebody's pictures: crop, size before the crop, and a line on what was chosen.
+    """At what scale to learn somebody's pictures: crop, size before it (0: as they are), and lines on what was chosen.
 
-    Their own, as far as the network and 256 pixels allow: what is learned at one scale is wrong at another.
+    Their own, because what is learned at one scale is wrong at another.
 
     Args:
         paths: of training pictures; those that cannot be read, which the data check finds, are passed over.
@@ -52,15 +52,12 @@ def scale_for(paths: Iterable[Path], multiple: int, least: int, crop: int) -> tu
     """
     smallest = min((min(size) for path in paths if (size := image_size(path))), default=crop)
     chosen = max(-(-max(least, SMALLEST_CROP) // multiple), min(smallest, LARGEST_CROP) // multiple) * multiple
-    resize, lines = round(JITTER * chosen), []
+    jittered, lines = round(JITTER * chosen), []
     if chosen != crop:
         lines.append(f"model.crop={chosen} in place of {crop}: the smallest picture has {smallest} pixels a side")
-    if smallest > resize:
-        lines.append(
-            f"the pictures are learned at {resize} pixels (data.resize) and are larger: translate with --longest-side "
-            f"{resize} for the same scale, or learn crops of them as they are with data.resize=0"
-        )
-    return chosen, resize, lines
+    if smallest < chosen:
+        lines.append(f"pictures are enlarged to {jittered} pixels to learn from: give larger ones if there are any")
+    return chosen, jittered if smallest < jittered else 0, lines
 
 
 def image_size(path: Path) -> tuple[int, ...]:

@@ -199,7 +199,7 @@ def test_what_passed_is_not_decoded_again_until_it_changes(tmp_path, monkeypatch
     require_good(rows, demands)
     assert len(looked) == 3
     path.write_bytes(b"")
-    with pytest.raises(UserError, match="has 1 errors"):
+    with pytest.raises(UserError, match="has 1 error,"):
         require_good(rows, demands)
     assert "a.png" in capsys.readouterr().err
 
@@ -238,6 +238,6 @@ def test_what_lies_in_no_row_cannot_be_cleaned_away(tmp_path):
     rows, demands = manifest(tmp_path, train("a.png")), Demands(fields=IMAGES, splits=[Split.VALIDATION])
     with pytest.raises(UserError, match="is not written, as no row alone is to blame: no row of split 'validation'"):
         found.write_clean(rows, check(rows, demands), tmp_path / "clean.jsonl")
-    with pytest.raises(UserError, match=r"has 1 errors, see the table$"):
+    with pytest.raises(UserError, match=r"has 1 error, see the table$"):
         require_good(rows, demands)
     assert not list(tmp_path.glob("*clean.jsonl"))

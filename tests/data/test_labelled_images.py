@@ -169,6 +169,6 @@ def test_bad_files_are_named_in_a_table_and_a_clean_manifest_is_written(tmp_path
 
 def test_both_splits_are_needed(tmp_path, capsys):
     config = DataConfig(manifest=str(draw(tmp_path, [("train", "cat", plain(0))])))
-    with pytest.raises(UserError, match="has 1 errors"):
+    with pytest.raises(UserError, match="has 1 error,"):
         require_good(config, CLASSES)
     assert "no row of split 'validation'" in capsys.readouterr().err

@@ -49,12 +49,16 @@ def rows_of(manifest: Manifest, split: str, domain: Domain) -> list[Row]:
 
 
 class Dataset(TorchDataset):
-    """Random crops of one split: as many as the larger domain has, each with a random one of the smaller."""
+    """Random crops of one split: as many as the larger domain has, each with a random one of the other.
+
+    Of domains of one size, b is the one drawn from.
+    """
 
     def __init__(self, config: DataConfig, model: Config, split: str = "train"):
         self.config, self.model = config, model
         manifest = Manifest.read(Path(config.manifest))
         self.rows = {domain: rows_of(manifest, split, domain) for domain in Domain}
+        self.drawn = Domain.A if len(self.rows[Domain.A]) < len(self) else Domain.B
         self.channels = {Domain.A: model.channels_a, Domain.B: model.channels_b}
         self._cache = DecodedCache[tuple[Domain, int]](config.cache_gigabytes)
 
@@ -67,7 +71,7 @@ class Dataset(TorchDataset):
 
     def _crop(self, domain: Domain, index: int, random) -> Tensor:
         rows, config = self.rows[domain], self.config
-        if len(rows) < len(self):
+        if domain is self.drawn:
             index = int(random.integers(len(rows)))
 
         def decode() -> tuple:

@@ -95,7 +95,7 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
     """As `evaluate`, on the left-out part, at the run's size: the start model may have been trained at another."""
     pipeline = copy.copy(pipeline)
-    pipeline.config = replace(pipeline.config, crop=config.model.crop)
+    pipeline.config = replace(pipeline.config, crop=_side(config))
     table, missing = evaluate(pipeline, Manifest.read(config.data.manifest), Split.VALIDATION, (), {})
     if not MAIN.keys() & table["mean"].keys():
         missing = [
@@ -106,6 +106,11 @@ def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, 
     return table, missing
 
 
+def _side(config: RunConfig) -> int:
+    """Pixels a side that pictures are measured and shown at; 0: as they are."""
+    return config.model.crop if config.data.resize else 0
+
+
 def show(before: Pipeline, after: Pipeline, config: RunConfig, folder: Path) -> Path:
     """Left-out pictures of both domains, `folder/before-after.png`: input, before and after; true where it is known."""
     manifest, model = Manifest.read(config.data.manifest), config.model
@@ -113,7 +118,7 @@ def show(before: Pipeline, after: Pipeline, config: RunConfig, folder: Path) -> 
     for direction in Direction:
         pipelines = [_turned(pipeline, direction) for pipeline in (before, after)]
         for row in rows_of(manifest, Split.VALIDATION, direction.source)[:_SHOWN]:
-            sample = Sample.read(row, model, model.crop)
+            sample = Sample.read(row, model, _side(config))
             blank = np.full_like(sample.image, 255)
             made = [blank if translate is None else translate(sample.image) for translate in pipelines]
             cells += [sample.image, *made, blank if sample.partner is None else sample.partner]

@@ -30,7 +30,7 @@ MINUTE = 60  # seconds whose level is taken at once
 
 
 class SpeechDataset(TorchDataset):
-    """Random crops of both domains: as many as the larger has recordings, each with a random one of the smaller.
+    """Random crops of both domains: as many as the larger has recordings, each with a random one of the other.
 
     All recordings are decoded at once and kept as frames, of which a minute takes 0.6 MB; all at one level, so that
     loudness tells no domain. Crops are chosen so that a quarter is no pause, where there are such. Recordings that are
@@ -53,6 +53,7 @@ class SpeechDataset(TorchDataset):
         spectrogram = MelSpectrogram(mel)
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             self._spectra = [list(pool.map(lambda row: _frames(row, spectrogram), rows)) for rows in (rows_a, rows_b)]
+        self._drawn = 0 if len(self._spectra[0]) < len(self) else 1
         self._starts = [[_starts(mel.decibels(one), frames) for one in some] for some in self._spectra]
 
     def __len__(self) -> int:
@@ -65,7 +66,7 @@ class SpeechDataset(TorchDataset):
 
     def _crop(self, domain: int, index: int, random: np.random.Generator) -> Tensor:
         spectra = self._spectra[domain]
-        if len(spectra) < len(self):
+        if domain == self._drawn:
             index = int(random.integers(len(spectra)))
         start = int(random.choice(self._starts[domain][index]))
         crop = _extended(spectra[index][:, start : start + self.frames], self.frames)

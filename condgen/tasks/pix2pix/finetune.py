@@ -79,18 +79,23 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
     """As `evaluate`, on the left-out part, at the run's size: the start model may have been trained at another."""
     pipeline = copy.copy(pipeline)
-    pipeline.config = replace(pipeline.config, crop=config.model.crop)
+    pipeline.config = replace(pipeline.config, crop=_side(config))
     return evaluate(pipeline, Manifest.read(config.data.manifest), Split.VALIDATION, (), {})
 
 
+def _side(config: RunConfig) -> int:
+    """Pixels a side that pictures are measured and shown at; 0: as they are."""
+    return config.model.crop if config.data.resize else 0
+
+
 def show(before: Pipeline, after: Pipeline, config: RunConfig, folder: Path) -> Path:
-    """Left-out pairs, `folder/before-after.png`: input, before, after and true side by side, as the crop is large."""
+    """Left-out pairs, `folder/before-after.png`: input, before, after and true side by side."""
     cells: list[np.ndarray] = []
     model = config.model
     for row in Manifest.read(config.data.manifest).rows(Split.VALIDATION)[:_SHOWN]:
         channels = (model.input_channels, model.output_channels)
         given, wanted = (
-            read_picture(row.path(side), count, model.crop) for side, count in zip(SIDES, channels, strict=True)
+            read_picture(row.path(side), count, _side(config)) for side, count in zip(SIDES, channels, strict=True)
         )
         cells += [given, before(given), after(given), wanted]
     captions = ["input", "before", "after", "true"] * (len(cells) // 4)

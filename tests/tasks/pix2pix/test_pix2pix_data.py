@@ -48,7 +48,7 @@ def test_grey_inputs(folder):
 def test_sizes_that_differ_are_found_before_training(folder):
     require_good(config(folder))
     Image.new("RGB", (21, 20)).save(folder / "target1.png")
-    with pytest.raises(UserError, match="has 1 errors, see the table"):
+    with pytest.raises(UserError, match="has 1 error, see the table"):
         require_good(config(folder))
 
 
