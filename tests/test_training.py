@@ -89,7 +89,7 @@ def test_bad_data_stops_before_the_first_step(config, tmp_path, data):
     bad = data.with_name("bad.jsonl")
     bad.write_text("\n".join([*rows, '{"split": "train", "image": "images/none.png"}']))
     config = read(tmp_path / "tiny.yaml", [f"data.manifest={bad}"])
-    with pytest.raises(UserError, match="has 1 errors, see the table"):
+    with pytest.raises(UserError, match="has 1 error, see the table"):
         training.run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
