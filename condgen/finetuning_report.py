@@ -102,8 +102,8 @@ def _worse(main: Mapping[str, bool], columns: Columns) -> str:
 def _sentence(own: ModuleType, config: RunConfig, counts: Mapping[Split, int]) -> str:
     train, left_out = counts[Split.TRAIN], counts[Split.VALIDATION]
     return (
-        f"Fine-tuned from `{config.start_from}` on {train} {own.ROWS} (task `{config.task}`); {left_out} further "
-        f"{own.ROWS}, which it has not seen, were left out to measure by:"
+        f"Fine-tuned from `{config.start_from}` on {train} {own.ROWS} (task `{config.task}`). Left out to measure by, "
+        f"and never seen: {left_out}."
     )
 
 

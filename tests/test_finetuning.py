@@ -83,7 +83,7 @@ def test_card_and_report_say_from_what_on_how_many_and_with_which_result(run, im
     line = "| psnr_y | " + " | ".join(f"{psnr[name]['psnr_y']:.4f}" for name in ("before", "after", "bicubic")) + " |"
     for text in ((run / "report.md").read_text(), (run / "model" / "README.md").read_text()):
         assert f"Fine-tuned from `{imported}` on 18 photos" in text
-        assert "2 further photos" in text
+        assert "never seen: 2." in text
         assert line in text.splitlines()
     assert f"condgen finetune {imported} --data" in (run / "model" / "README.md").read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,6 +78,7 @@ def translate(
     def prepare() -> _files.Process:
         return pipeline_class.from_folder(folder, device=device, **settings).translate_file
 
+    _refuse_other_medium(output, folder)
     _files.run(inputs, output, prepare, _endings(folder), skip_existing=skip_existing)
 
 
@@ -92,6 +94,17 @@ def _pipeline_class(folder: ModelFolder, model: str, settings: dict[str, Any]) -
     for name in settings.keys() - known:
         raise UserError(f"a model of task {folder.task} has no {name}; leave --{name.replace('_', '-')} out")
     return found
+
+
+def _refuse_other_medium(output: str, folder: ModelFolder) -> None:
+    """Raise UserError for an output of a kind that the model does not make; inputs are looked at one by one."""
+    from condgen.data.media import SUFFIXES, Media
+    from condgen.errors import UserError
+
+    medium = getattr(folder.config, "medium", Media.IMAGE)
+    for kind, suffixes in SUFFIXES.items():
+        if kind is not medium and Path(output).suffix.lower() in suffixes:
+            raise UserError(f"{output}: is {kind} by its name, and the model translates {medium}; give another --model")
 
 
 def _endings(folder: ModelFolder) -> Endings:

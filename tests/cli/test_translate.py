@@ -178,3 +178,12 @@ def test_numbers_are_checked(condgen, arguments):
     code, lines = condgen("both", "a.png", "-o", "b.png", *arguments)
     assert code == 2
     assert any("Invalid value" in line for line in lines)
+
+
+def test_an_output_of_another_kind_says_what_the_model_translates(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["condgen", "translate", "speech.flac", "-o", "voice.wav"])
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    problem = capsys.readouterr().err
+    assert "voice.wav: is audio by its name, and the model translates image; give another --model" in problem

@@ -52,7 +52,8 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
     Args:
         judged: whether the model folder has a discriminator.
     """
-    paths = [row.path(SIDES[0]) for row in manifest.rows(Split.TRAIN)]
+    rows = manifest.rows(Split.TRAIN)
+    paths = [row.path(SIDES[0]) for row in rows]
     least = smallest_side(model.discriminator)
     crop, resize, lines = scale_for(paths, multiple_of(model.generator), least, model.crop)
     # half the paper's rate; a cosine leaves them where they settle, however many iterations there are
@@ -73,7 +74,11 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
             "checkpoint_every": 250,
         },
     }
-    return tree, lines
+    given, wanted = (rows[0][side] for side in SIDES)
+    return tree, [
+        *lines,
+        f"from input to target, e.g. from {given} to {wanted}; exchange them if that is the wrong way",
+    ]
 
 
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
