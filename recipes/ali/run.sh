@@ -21,13 +21,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-python=${PYTHON:-python}
-stage=1 stop_stage=4 source="" data="" judge="" output="" name="" overrides=()
-
-fail() { echo "run.sh: $1" >&2; exit 1; }
-need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
-number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
+source "$here/../functions.sh"
+source="" data="" judge="" output="" name="" overrides=()
 
 while (($#)); do
   case $1 in
@@ -40,7 +35,7 @@ while (($#)); do
     --mnist | --short | --mini)
       [[ -z $name || $name == "${1#--}" ]] || fail "--$name and $1 exclude each other: give one of them"
       name=${1#--}; shift ;;
-    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) help ;;
     *=*) overrides+=("$1"); shift ;;
     *) fail "unknown option $1; see --help" ;;
   esac
@@ -57,21 +52,18 @@ esac
 output=${output:-runs/$config}
 manifest=$output/data/manifest.jsonl
 
-"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
-
-wanted() { ((stage <= $1 && $1 <= stop_stage)); }
-condgen() { "$python" -m condgen "$@"; }
+require_condgen
 
 if wanted 1; then
   echo "== stage 1: data"
   if [[ $name == mini ]]; then
-    "$python" "$root/data_prep/synthetic_photos.py" -o "$output/data" --train 64 --validation 8 --size 64
+    prepare synthetic_photos -o "$output/data" --train 64 --validation 8 --size 64
   elif [[ -n $data ]]; then
-    "$python" "$root/data_prep/image_folder.py" "$data" -o "$output/data"
+    prepare image_folder "$data" -o "$output/data"
   elif [[ -n $source ]]; then
-    "$python" "$root/data_prep/torchvision_images.py" "$set" --source "$source" -o "$output/data"
+    prepare torchvision_images "$set" --source "$source" -o "$output/data"
   else
-    "$python" "$root/data_prep/torchvision_images.py" "$set" --download -o "$output/data"
+    prepare torchvision_images "$set" --download -o "$output/data"
   fi
 fi
 
@@ -89,10 +81,8 @@ fi
 
 if wanted 4; then
   echo "== stage 4: the first validation pictures"
-  list="import sys; from condgen.data.manifest import Manifest
-for row in Manifest.read(sys.argv[1]).rows('validation')[:3]: print(row.path('image'))"
   pictures=()
-  while IFS= read -r picture; do pictures+=("$picture"); done < <("$python" -c "$list" "$manifest")
+  while IFS= read -r picture; do pictures+=("$picture"); done < <(validation_files "$manifest" image 3)
   ((${#pictures[@]} == 3)) || fail "$manifest has fewer than 3 validation pictures: prepare more"
   model=(--model "$output/ali/model")
   condgen reconstruct "${pictures[@]}" -o "$output/samples/reconstructed" "${model[@]}"

@@ -19,13 +19,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-python=${PYTHON:-python}
-stage=1 stop_stage=4 source="" judge="" data="" output="" name="" mini="" overrides=()
-
-fail() { echo "run.sh: $1" >&2; exit 1; }
-need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
-number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
+source "$here/../functions.sh"
+source="" judge="" data="" output="" name="" mini="" overrides=()
 
 while (($#)); do
   case $1 in
@@ -37,7 +32,7 @@ while (($#)); do
     --config) need "$@"; name=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
     --mini) mini=1; shift ;;
-    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) help ;;
     *=*) overrides+=("$1"); shift ;;
     *) fail "unknown option $1; see --help" ;;
   esac
@@ -53,22 +48,20 @@ judge_config=judge_mnist
 output=${output:-runs/$name}
 manifest=$output/data/manifest.jsonl
 
-"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
+require_condgen
 
-wanted() { ((stage <= $1 && $1 <= stop_stage)); }
-condgen() { "$python" -m condgen "$@"; }
 judging=${judge:-$output/judge/model}
 
 if wanted 1; then
   echo "== stage 1: data"
   if [[ -n $mini ]]; then
-    "$python" "$root/data_prep/synthetic_shapes.py" -o "$output/data"
+    prepare synthetic_shapes -o "$output/data"
   elif [[ -n $data ]]; then
-    "$python" "$root/data_prep/image_folder.py" "$data" --size 32 -o "$output/data"
+    prepare image_folder "$data" --size 32 -o "$output/data"
   elif [[ -n $source ]]; then
-    "$python" "$root/data_prep/torchvision_images.py" mnist --source "$source" -o "$output/data"
+    prepare torchvision_images mnist --source "$source" -o "$output/data"
   else
-    "$python" "$root/data_prep/torchvision_images.py" mnist --download -o "$output/data"
+    prepare torchvision_images mnist --download -o "$output/data"
   fi
 fi
 

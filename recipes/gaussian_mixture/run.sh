@@ -14,13 +14,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-python=${PYTHON:-python}
-stage=1 stop_stage=4 data="" output="" mini="" overrides=()
-
-fail() { echo "run.sh: $1" >&2; exit 1; }
-need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
-number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
+source "$here/../functions.sh"
+data="" output="" mini="" overrides=()
 
 while (($#)); do
   case $1 in
@@ -29,17 +24,14 @@ while (($#)); do
     --data) need "$@"; data=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
     --mini) mini=1; shift ;;
-    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) help ;;
     *=*) overrides+=("$1"); shift ;;
     *) fail "unknown option $1; see --help" ;;
   esac
 done
 [[ -z $mini || -z $data ]] || fail "--mini draws its own points: leave out --data"
 
-wanted() { ((stage <= $1 && $1 <= stop_stage)); }
-condgen() { "$python" -m condgen "$@"; }
-
-"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
+require_condgen
 ! wanted 4 || "$python" -c "import matplotlib" 2>/dev/null \
   || fail "stage 4 needs matplotlib: pip install -e '$root[figures]', or give --stop-stage 3"
 
@@ -56,7 +48,7 @@ if wanted 1 && [[ -n $data ]]; then
   echo "== stage 1: data: $data"
 elif wanted 1; then
   echo "== stage 1: data"
-  "$python" "$root/data_prep/gaussian_mixture.py" -o "$output/data" ${points[@]+"${points[@]}"}
+  prepare gaussian_mixture -o "$output/data" ${points[@]+"${points[@]}"}
 fi
 
 if wanted 2; then

@@ -17,13 +17,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-python=${PYTHON:-python}
-stage=1 stop_stage=4 data=() mixing=() output="" suffix="" overrides=() second=()
-
-fail() { echo "run.sh: $1" >&2; exit 1; }
-need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
-number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
+source "$here/../functions.sh"
+data=() mixing=() output="" suffix="" overrides=() second=()
 
 while (($#)); do
   case $1 in
@@ -35,7 +30,7 @@ while (($#)); do
     --plus | --short | --mini)
       [[ -z $suffix || $suffix == "_${1#--}" ]] || fail "--${suffix#_} and $1 exclude each other: give one of them"
       suffix=_${1#--}; shift ;;
-    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) help ;;
     optimizers.discriminator.*=*) second+=("$1"); shift ;; # the generator alone has no opponent
     *=*) overrides+=("$1"); shift ;;
     *) fail "unknown option $1; see --help" ;;
@@ -52,19 +47,16 @@ manifest=$output/data/manifest.jsonl
 models=(segan)
 [[ $suffix != _short ]] || models=(generator segan)
 
-"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
-
-wanted() { ((stage <= $1 && $1 <= stop_stage)); }
-condgen() { "$python" -m condgen "$@"; }
+require_condgen
 
 if wanted 1; then
   echo "== stage 1: data"
   if [[ $suffix == _mini ]]; then
-    "$python" "$root/data_prep/synthetic_speech.py" -o "$output/data"
+    prepare synthetic_speech -o "$output/data"
   elif ((${#data[@]})); then
-    "$python" "$root/data_prep/noisy_speech.py" "${data[@]}" "${mixing[@]}" --versions 4 -o "$output/data"
+    prepare noisy_speech "${data[@]}" "${mixing[@]}" --versions 4 -o "$output/data"
   else
-    "$python" "$root/data_prep/voicebank_demand.py" -o "$output/data"
+    prepare voicebank_demand -o "$output/data"
   fi
   condgen data check "$manifest"
 fi

@@ -15,13 +15,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-python=${PYTHON:-python}
-stage=1 stop_stage=4 data=() validation=() output="" suffix="" overrides=() second=()
-
-fail() { echo "run.sh: $1" >&2; exit 1; }
-need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
-number() { need "$@"; [[ $2 =~ ^[1-4]$ ]] || fail "$1 must be 1, 2, 3 or 4, got $2"; }
+source "$here/../functions.sh"
+data=() validation=() output="" suffix="" overrides=() second=()
 
 while (($#)); do
   case $1 in
@@ -32,7 +27,7 @@ while (($#)); do
     --output) need "$@"; output=$2; shift 2 ;;
     --short) suffix=_short; shift ;;
     --mini) suffix=_mini; shift ;;
-    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) help ;;
     optimizers.discriminator.*=*) second+=("$1"); shift ;; # only the second stage has a discriminator
     *=*) overrides+=("$1"); shift ;;
     *) fail "unknown option $1; see --help" ;;
@@ -43,19 +38,16 @@ done
 output=${output:-runs/srgan_x4$suffix}
 manifest=$output/data/manifest.jsonl
 
-"$python" -c "import condgen" 2>/dev/null || fail "condgen is not installed for $python: pip install -e '$root', or set PYTHON"
-
-wanted() { ((stage <= $1 && $1 <= stop_stage)); }
-condgen() { "$python" -m condgen "$@"; }
+require_condgen
 
 if wanted 1; then
   echo "== stage 1: data"
   if [[ $suffix == _mini ]]; then
-    "$python" "$root/data_prep/synthetic_photos.py" -o "$output/data" --train 24 --validation 2 --size 128
+    prepare synthetic_photos -o "$output/data" --train 24 --validation 2 --size 128
   elif ((${#data[@]})); then
-    "$python" "$root/data_prep/photos.py" "${data[@]}" ${validation[@]+"${validation[@]}"} -o "$output/data"
+    prepare photos "${data[@]}" ${validation[@]+"${validation[@]}"} -o "$output/data"
   else
-    "$python" "$root/data_prep/div2k.py" -o "$output/data"
+    prepare div2k -o "$output/data"
   fi
   condgen data check "$manifest"
 fi

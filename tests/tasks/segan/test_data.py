@@ -170,7 +170,7 @@ def test_the_cache_holds_16_bits_a_sample_and_no_more_than_it_may(folder, monkey
     for index in (0, 1, 0, 6, 6):  # windows of the first pair thrice, of the second twice
         data[Draw(index, (0, 0))]
     assert len(reads) == 3
-    assert {signal.dtype for pair in data._cache.values() for signal in pair} == {np.dtype(np.int16)}
+    assert {signal.dtype for pair in data._cache._kept.values() for signal in pair} == {np.dtype(np.int16)}
 
 
 def test_what_16_bits_do_not_hold_stays_floating_point(folder, pairs):
