@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from condgen.adversarial.diversity import paired_feature_matching
+from condgen.adversarial.objectives import refuse_misuse
 from condgen.adversarial.penalties import with_spectral_norm
 from condgen.data.translation_images import SMALLEST_CROP
 from condgen.networks.blocks import Norm, Upsampling, initialise
 from condgen.networks.patch_discriminator import MultiScaleDiscriminator, PatchDiscriminator
 from condgen.networks.resnet_generator import ResNetGenerator
 from condgen.networks.unet_generator import UNetGenerator
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
 
 Generator = ResNetGenerator | UNetGenerator
 Discriminator = PatchDiscriminator | MultiScaleDiscriminator
@@ -110,6 +115,24 @@ def smallest_side(config: DiscriminatorConfig) -> int:
 def multiple_of(config: GeneratorConfig) -> int:
     """What every spatial size must be a multiple of."""
     return 2**config.levels if config.architecture is Architecture.UNET else 4
+
+
+def refuse_contradictions(config: RunConfig) -> None:
+    """Raise ValueError where parts of a run's config contradict one another, in what all translations share."""
+    model = config.model
+    refuse_misuse(
+        model.objective,
+        energies=False,
+        lipschitz=model.discriminator.spectral_norm or bool(config.optimizers["discriminator"].weight_clip),
+        micro_batches=config.trainer.micro_batches,
+    )
+    refuse_crop(model.crop, model.generator, model.discriminator)
+
+
+def refuse_small_pictures(crop: int, resize: int) -> None:
+    """Raise ValueError where pictures are made smaller than the crop."""
+    if resize and resize < crop:
+        raise ValueError(f"data.resize {resize} is smaller than model.crop {crop}")
 
 
 def refuse_crop(crop: int, generator: GeneratorConfig, discriminator: DiscriminatorConfig) -> None:

@@ -79,8 +79,9 @@ def stops(condgen, model: Path, problem: str, fix: str) -> None:
     assert "Traceback" not in said
     for wanted in (problem, fix):
         assert wanted in " ".join(said.split())
-    assert not Path("mine/config.yaml").exists()
-    assert not Path("mine/checkpoints").exists()
+    assert "; " in said.splitlines()[-1]  # the first problem and its fix, not in the table alone
+    assert "mine" not in said  # of the user's own data, not of what was prepared from it
+    assert not Path("mine").exists()
 
 
 def test_one_voice_on_both_sides_is_said_where_it_cannot_be_helped(condgen, tmp_path):
@@ -221,6 +222,41 @@ def an_unknown_layout() -> None:
 def test_bad_pairs_of_pictures_are_found_before_training(condgen, tmp_path, spoil, problem, fix):
     spoil()
     stops(condgen, tiny_model(tmp_path, "pix2pix", "unet"), problem, fix)
+
+
+@pytest.mark.parametrize("option", [["--dry-run"], []])
+@pytest.mark.parametrize("override", ["trainer.iteration=3", "trainer.iterations=0", "model.crop=13"])
+def test_a_wrong_override_leaves_nothing_behind(condgen, tmp_path, override, option):
+    pairs_of_pictures()
+    model = tiny_model(tmp_path, "pix2pix", "unet")
+    code, _, said = condgen("finetune", str(model), "--data", "own", "-o", "mine", *option, override)
+    assert code == 1
+    assert override.partition("=")[0].partition(".")[2] in said
+    assert len(said.splitlines()) == 1
+    assert not Path("mine").exists()
+
+
+def test_a_dry_run_says_what_is_wrong_with_the_data_itself(condgen, tmp_path):
+    of_two_sizes()
+    model = tiny_model(tmp_path, "pix2pix", "unet")
+    code, _, said = condgen("finetune", str(model), "--data", "own", "-o", "mine", "--dry-run", *QUICK)
+    assert code == 1
+    assert said.splitlines()[-1].startswith("condgen: own: ")
+    assert said.splitlines()[-1].endswith("make the two of one size")
+    assert ".clean.jsonl" not in said
+    assert not Path("mine").exists()
+
+
+def test_a_run_goes_on_with_its_own_data_alone(condgen, tmp_path):
+    pairs_of_pictures()
+    model = tiny_model(tmp_path, "pix2pix", "unet")
+    assert condgen("finetune", str(model), "--data", "own", "-o", "mine", *QUICK)[0] == 0
+    shutil.copytree("own", "other")
+    arguments = ("-o", "mine", "--resume", *QUICK)
+    code, _, said = condgen("finetune", str(model), "--data", "other", *arguments)
+    assert code == 1
+    assert "not with other; choose another -o" in said
+    assert condgen("finetune", f"{model}/", "--data", "own/", *arguments)[0] == 0
 
 
 def two_sets() -> None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from condgen.adversarial import health
-from condgen.adversarial.objectives import Logits, ObjectiveName, objective, refuse_misuse
+from condgen.adversarial.objectives import Logits, ObjectiveName, objective
 from condgen.adversarial.pool import SamplePool
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.data.media import Media
@@ -29,7 +29,8 @@ from condgen.networks.translation import (
     is_independent_of_batch,
     matched_features,
     multiple_of,
-    refuse_crop,
+    refuse_contradictions,
+    refuse_small_pictures,
 )
 from condgen.tasks.cyclegan.data import Batch
 
@@ -134,20 +135,14 @@ class CycleGAN(Task):
 
     @classmethod
     def check(cls, config: RunConfig) -> None:
-        model, data = config.model, config.data
+        model = config.model
         if len(model.directions) < 2:
             raise ValueError(f"training needs both directions; the model has {model.directions[0]} alone")
-        refuse_misuse(
-            model.objective,
-            energies=False,
-            lipschitz=model.discriminator.spectral_norm or bool(config.optimizers["discriminator"].weight_clip),
-            micro_batches=config.trainer.micro_batches,
-        )
-        refuse_crop(model.crop, model.generator, model.discriminator)
+        refuse_contradictions(config)
         if model.medium is Media.AUDIO:
             refuse_height(model)
-        elif data.resize and data.resize < model.crop:
-            raise ValueError(f"data.resize {data.resize} is smaller than model.crop {model.crop}")
+        else:
+            refuse_small_pictures(model.crop, config.data.resize)
 
     def turns(self) -> list[Turn]:
         return [Turn("generator", self.generator_loss), Turn("discriminator", self.discriminator_loss)]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from condgen.adversarial import health
-from condgen.adversarial.objectives import ObjectiveName, objective, refuse_misuse
+from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.networks.blocks import Norm
 from condgen.networks.translation import (
@@ -21,7 +21,8 @@ from condgen.networks.translation import (
     build_generator,
     logits_of,
     matched_features,
-    refuse_crop,
+    refuse_contradictions,
+    refuse_small_pictures,
 )
 from condgen.tasks.pix2pix.data import Batch
 
@@ -80,16 +81,8 @@ class Pix2Pix(Task):
 
     @classmethod
     def check(cls, config: RunConfig) -> None:
-        model, data = config.model, config.data
-        refuse_misuse(
-            model.objective,
-            energies=False,
-            lipschitz=model.discriminator.spectral_norm or bool(config.optimizers["discriminator"].weight_clip),
-            micro_batches=config.trainer.micro_batches,
-        )
-        refuse_crop(model.crop, model.generator, model.discriminator)
-        if data.resize and data.resize < model.crop:
-            raise ValueError(f"data.resize {data.resize} is smaller than model.crop {model.crop}")
+        refuse_contradictions(config)
+        refuse_small_pictures(config.model.crop, config.data.resize)
 
     def turns(self) -> list[Turn]:
         """The generator first: its fake then serves the discriminator (the authors update the discriminator first)."""
