@@ -87,7 +87,7 @@ def find_photos(folders: Sequence[Path], *, output: Path | None = None) -> list[
             raise UserError(f"there is no folder {folder}")
         found = [path for path in sorted(folder.rglob("*")) if _is_photo(path, folder, output)]
         if not found:
-            raise UserError(f"{folder} has no photos ({', '.join(sorted(SUFFIXES[Media.IMAGE]))})")
+            raise UserError(f"{folder} has no photos; put some there, {', '.join(sorted(SUFFIXES[Media.IMAGE]))}")
         for path in found:
             inside = PurePosixPath(folder.resolve().name, path.relative_to(folder).with_suffix("").as_posix())
             photos.append(Photo(path, unique_name(str(inside), names)))
