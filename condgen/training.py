@@ -33,7 +33,7 @@ def describe(config: RunConfig) -> str:
         penalty = f", {turn.penalty.__name__} every {turn.penalty_every}" if turn.penalty else ""
         waits = config.optimizers[turn.player].starts_at
         start = f", from iteration {waits} on" if waits else ""
-        lines.append(f"  {turn.player}: {turn.loss.__name__}, {turn.repeats} time(s){penalty}{start}")
+        lines.append(f"  {', '.join(turn.players)}: {turn.loss.__name__}, {turn.repeats} time(s){penalty}{start}")
     return "\n".join([*lines, *task.advise(config)])
 
 
@@ -68,6 +68,8 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     if engine.is_main and not newest:
         for line in task.advise(config):
             print(line)
+    if not newest:
+        task.prepare(dataset)
     if config.start_from and not newest:
         taken = start_from(task, config.start_from)
         if engine.is_main:

@@ -18,13 +18,19 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Turn:
-    """One player's move: only the child module named `player` is updated."""
+    """One player's move: only the child modules named `player` and `also` are updated."""
 
     player: str
     loss: Callable[[Any], Losses]
     repeats: int = 1  # consecutive updates, each on fresh data (k discriminator steps)
     penalty: Callable[[Any], Losses] | None = None  # added to the loss before the one backward
     penalty_every: int = 1  # lazy: played on every n-th iteration, times n (Karras et al., 2020, appendix B)
+    also: tuple[str, ...] = ()  # players that the same loss moves, such as a sentence encoder with its discriminator
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """All that it moves; `player`, without whom there is no move, first."""
+        return (self.player, *self.also)
 
 
 class Task(nn.Module):
@@ -65,6 +71,9 @@ class Task(nn.Module):
     def advise(cls, config: RunConfig) -> list[str]:
         """Lines to print before training: what is allowed but rarely meant."""
         return []
+
+    def prepare(self, dataset: Any) -> None:
+        """Take over what must be known of the training split before a new run's first step, such as a vocabulary."""
 
     def turns(self) -> list[Turn]:
         """The order of play in one iteration."""
@@ -132,9 +141,9 @@ class Report:
 
 
 @contextmanager
-def opponents_frozen(task: Task, player: nn.Module):
-    """Inside, only the player's parameters ask for gradients; what they asked for before is restored after."""
-    mine = {id(parameter) for parameter in player.parameters()}
+def opponents_frozen(task: Task, *players: nn.Module):
+    """Inside, only the players' parameters ask for gradients; what they asked for before is restored after."""
+    mine = {id(parameter) for player in players for parameter in player.parameters()}
     frozen = [p for p in task.parameters() if p.requires_grad and id(p) not in mine]
     for parameter in frozen:
         parameter.requires_grad_(False)

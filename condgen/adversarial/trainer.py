@@ -105,21 +105,21 @@ class Trainer:
                     old.copy_(new)
 
     def play(self, turn: Turn, micro_batches: Sequence[Any]) -> dict[str, Tensor]:
-        """One update of one player on the mean loss over the micro-batches. Nothing here waits for a GPU."""
-        player, optimizer = getattr(self.task, turn.player), self.optimizers[turn.player]
+        """One update of a turn's players on the mean loss over the micro-batches. Nothing here waits for a GPU."""
+        names = [name for name in turn.players if self._has_started(name)]
         statistics = _running_statistics(self.task)
         before = [tensor.clone() for tensor in statistics]
-        with opponents_frozen(self.task, player):
+        with opponents_frozen(self.task, *(getattr(self.task, name) for name in names)):
             for batch in micro_batches:
                 with self.engine.autocast():
                     losses = self._losses(turn, batch)
                 (sum(losses.values()) / len(micro_batches)).backward()
-        norm = self._step(turn.player, player, optimizer)
-        finite, frozen = norm.isfinite(), self._frozen_statistics()
+        norms = {name: self._step(name) for name in names}
+        finite, frozen = torch.stack([norm.isfinite() for norm in norms.values()]).all(), self._frozen_statistics()
         for tensor, old in zip(statistics, before, strict=True):
             tensor.copy_(old if id(tensor) in frozen else torch.where(finite, tensor, old))
         values = {f"{turn.player}/{name}": value.detach() for name, value in losses.items()}
-        return values | self._observed() | {f"{turn.player}/gradient_norm": norm}
+        return values | self._observed() | {f"{name}/gradient_norm": norm for name, norm in norms.items()}
 
     def _frozen_statistics(self) -> set[int]:
         """Ids of the running statistics of players that have not started: an opponent's turn calls them, too."""
@@ -136,9 +136,9 @@ class Trainer:
             losses |= {name: turn.penalty_every * value for name, value in turn.penalty(batch).items()}
         return losses
 
-    def _step(self, name: str, player: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+    def _step(self, name: str) -> Tensor:
         """Average over ranks, clip, and step unless the gradient is not finite: then nothing of the player changes."""
-        config = self.config.optimizers[name]
+        player, optimizer, config = getattr(self.task, name), self.optimizers[name], self.config.optimizers[name]
         if self.engine.world_size > 1:  # a rank whose data left a parameter out must not fall out of step
             for parameter in player.parameters():
                 if parameter.requires_grad and parameter.grad is None:

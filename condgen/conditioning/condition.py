@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -20,7 +20,9 @@ class Condition:
     vector: Tensor | None = None  # (B, C): label, latent code, sentence
     sequence: Tensor | None = None  # (B, L, C): words
     mask: Tensor | None = None  # (B, L): True where there is a word
-    grid: Tensor | None = None  # (B, C, *spatial): image, waveform, heat maps
+    grid: Tensor | None = None  # (B, C, *spatial): image, waveform
+    box: Tensor | None = None  # (B, 4): x, y of the left top corner, width, height, as fractions of the picture
+    keypoints: Tensor | None = None  # (B, K, 3): x, y as fractions of the picture, visible (1) or not (0, 0, 0)
 
     def __post_init__(self):
         sizes = {name: len(part) for name, part in self.parts().items()}
@@ -63,29 +65,3 @@ class Condition:
         if len(set(names)) != 1:
             raise ValueError(f"only conditions with the same parts can be joined, got {names}")
         return Condition(**{name: torch.cat([getattr(one, name) for one in conditions]) for name in names[0]})
-
-    def mismatched(self, keys: Sequence[Hashable] | Tensor | None = None) -> Condition:
-        """For each sample the condition of another one that does not fit it, for matching-aware judging.
-
-        The other is the nearest later sample in the batch, going round, whose key differs.
-
-        Args:
-            keys: what makes two conditions the same thing, one for each sample (class labels, sentences); a tensor
-                should be on the CPU, as asking a GPU for its values stalls it. By default every sample has a key of
-                its own: right where no condition occurs twice in a batch.
-
-        Raises:
-            ValueError: all samples have the same key, so that there is no wrong condition for them here.
-        """
-        size = self.batch_size or 0
-        keys = keys.tolist() if isinstance(keys, Tensor) else list(range(size) if keys is None else keys)
-        if len(keys) != size:
-            raise ValueError(f"there are {len(keys)} keys for {size} conditions")
-        if all(key == keys[0] for key in keys):
-            raise ValueError(f"no wrong condition in a batch of {size} with one key: use larger or mixed batches")
-        return self[[_next_that_differs(keys, row) for row in range(size)]]
-
-
-def _next_that_differs(keys: Sequence[Hashable], row: int) -> int:
-    later = ((row + step) % len(keys) for step in range(1, len(keys)))
-    return next(other for other in later if keys[other] != keys[row])

@@ -147,7 +147,7 @@ def matching_aware_loss(
     Args:
         objective: any; it sees the wrong pairs as a second kind of fakes.
         real_right: logits of real samples with their own condition.
-        real_wrong: of real samples with another's: `condition.mismatched(keys)`.
+        real_wrong: of real samples with another's, of another class or sentence; data sets draw one for each sample.
         fake_right: of fakes with the condition they were made for.
         wrong_weight: of the wrong pairs among all that is to be rejected, in [0, 1]; 0 leaves the objective as it is.
     """

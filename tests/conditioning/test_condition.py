@@ -15,6 +15,8 @@ def _full(size: int = 4, first: int = 0) -> Condition:
         sequence=number[:, None, None].float().expand(-1, 5, 2),
         mask=number[:, None] > torch.arange(5),
         grid=number[:, None, None, None].float().expand(-1, 1, 2, 2),
+        box=number[:, None].float().expand(-1, 4),
+        keypoints=number[:, None, None].float().expand(-1, 2, 3),
     )
 
 
@@ -23,6 +25,8 @@ def _numbers(condition: Condition) -> list[int]:
     numbers = condition.vector[:, 0]
     assert torch.equal(numbers, condition.sequence[:, 0, 0])
     assert torch.equal(numbers, condition.grid[:, 0, 0, 0])
+    assert torch.equal(numbers, condition.box[:, 0])
+    assert torch.equal(numbers, condition.keypoints[:, 0, 0])
     assert torch.equal(numbers.clamp(max=5).long(), condition.mask.sum(1))
     return numbers.int().tolist()
 
@@ -60,28 +64,5 @@ def test_rows_and_joining():
 
 def test_it_moves_as_one():
     moved = _full().to("meta")
-    assert set(moved.parts()) == {"vector", "sequence", "mask", "grid"}
+    assert set(moved.parts()) == {"vector", "sequence", "mask", "grid", "box", "keypoints"}
     assert all(part.device.type == "meta" for part in moved.parts().values())
-
-
-class TestMismatched:
-    def test_without_keys_it_is_the_neighbour(self):
-        assert _numbers(_full().mismatched()) == [1, 2, 3, 0]
-
-    @pytest.mark.parametrize("kind", [list, torch.tensor])
-    def test_never_of_the_own_class(self, kind):
-        labels = [7, 7, 7, 2, 2, 9, 7, 9]
-        others = _numbers(_full(8).mismatched(kind(labels)))
-        assert others == [3, 3, 3, 5, 5, 6, 7, 0]
-        assert all(labels[other] != label for other, label in zip(others, labels, strict=True))
-
-    def test_sentences_are_keys(self):
-        assert _numbers(_full(3).mismatched(["a red bird", "a red bird", "a dog"])) == [2, 2, 0]
-
-    def test_no_wrong_condition_is_refused(self):
-        with pytest.raises(ValueError, match="one key"):
-            _full(3).mismatched([1, 1, 1])
-        with pytest.raises(ValueError, match="one key"):
-            _full(1).mismatched()
-        with pytest.raises(ValueError, match="2 keys for 3"):
-            _full(3).mismatched([1, 2])
