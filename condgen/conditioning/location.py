@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MINIMUM_EXTENT = 4 / 128  # of a box: one of no width would divide by zero when something is pasted into it
+from condgen.data.locations import MINIMUM_EXTENT
 
 
 def crop(features: Tensor, box: Tensor) -> Tensor:

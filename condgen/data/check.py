@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from condgen.data import check_captions as captions
 from condgen.data import check_sets as sets
 from condgen.data.check_images import FEWEST_COLOURS, Couple, colours
 from condgen.data.check_pairs import Pair, compare, exchanged_colours, is_larger, over_splits
@@ -21,7 +22,7 @@ from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media, Problem, look_at
 from condgen.errors import UserError
 
-VERSION = 3  # counted up when the check learns to find something: what an earlier one passed is checked again
+VERSION = 4  # counted up when the check learns to find something: what an earlier one passed is checked again
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
@@ -40,13 +41,20 @@ class Demands:
     domains: Sequence[str] = ()  # two unpaired sets: values of the field `domain` that each split of `splits` has
     apart: Sequence[str] = ()  # fields, such as the speaker, of which no value may be in train and in another split
     splits: Sequence[Split] = ()  # that must have rows
+    captions: bool = False  # every row has sentences, and in each split some say other things
+    box: bool = False  # every row has one
+    keypoints: Sequence[str] = ()  # that every row states; those that rows have are looked at in any case
 
 
 def check(manifest: Manifest, demands: Demands) -> list[Finding]:
     """Decode every file of a manifest and compare the rows; errors first, then in the order of the lines."""
     findings = [finding for row in manifest.all_rows for finding in _row_findings(row, demands)]
-    bad = {finding.line for finding in findings}
-    files = _looked_at([row for row in manifest.all_rows if row.line not in bad], demands)
+    captioned = demands.captions or captions.has_captions(manifest)
+    if captioned:
+        findings.extend(captions.row_findings(manifest, demands))
+    bad = {finding.line for finding in findings if finding.is_error}
+    good = [row for row in manifest.all_rows if row.line not in bad]
+    files = _looked_at(good, demands)
     for file in files:
         findings.extend(file.finding(problem) for problem in file.look.problems)
         findings.extend(_checksum_findings(file, demands))
@@ -58,6 +66,11 @@ def check(manifest: Manifest, demands: Demands) -> list[Finding]:
     findings.extend(sets.leaks(files, drawn))
     findings.extend(sets.duplicates(files, demands.domains))
     findings.extend(_exchanged_domains(files, demands))
+    if captioned:
+        findings.extend(finding for file in files for finding in captions.place_findings(file))
+        findings.extend(captions.class_findings(good))
+    if demands.captions:
+        findings.extend(captions.without_wrong_sentence(manifest.all_rows))
     findings.extend(finding for name in demands.apart for finding in sets.not_apart(manifest.all_rows, name))
     findings.extend(sets.too_few(manifest, demands.splits, demands.domains, demands.minimum_rows))
     return sorted(findings, key=lambda finding: (not finding.is_error, finding.line))

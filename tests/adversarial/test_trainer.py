@@ -308,30 +308,3 @@ def test_batches_that_do_not_divide_are_refused(tmp_path):
     trainer.engine = type("TwoOfFive", (), {"world_size": 5, "rank": 0, "device": torch.device("cpu")})()
     with pytest.raises(UserError, match="does not divide"):
         trainer.feed(ToyDataset())
-
-
-def test_a_turn_may_move_several_players(tmp_path):
-    trainer = make(tmp_path)
-    (batch,) = batches(1, 4)
-    alone, both = trainer.turns[0], replace(trainer.turns[0], also=("generator",))
-
-    def fooled(batch: ToyBatch):
-        return {"sum": sum(parameter.square().sum() for parameter in trainer.task.parameters())}
-
-    for turn, moving in ((alone, {"discriminator"}), (both, {"discriminator", "generator"})):
-        before = weights(trainer)
-        values = trainer.play(replace(turn, loss=fooled, penalty=None), [batch])
-        moved = {name.split(".")[0] for name, value in weights(trainer).items() if not torch.equal(value, before[name])}
-        assert moved == moving
-        assert {f"{name}/gradient_norm" for name in moving} <= values.keys()
-        assert all(parameter.grad is None for parameter in trainer.task.parameters())
-
-
-def test_a_further_player_of_a_turn_may_start_later(tmp_path):
-    trainer = make(tmp_path)
-    trainer.config.optimizers["generator"] = replace(trainer.config.optimizers["generator"], starts_at=1)
-    (batch,) = batches(1, 4)
-    before = weights(trainer)
-    trainer.play(replace(trainer.turns[0], also=("generator",)), [batch])
-    after = weights(trainer)
-    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("generator."))

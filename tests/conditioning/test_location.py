@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from condgen.conditioning.location import MINIMUM_EXTENT, box_mask, crop, gate, heat_maps, paste
+from condgen.conditioning.location import box_mask, crop, gate, heat_maps, paste
+from condgen.data.locations import MINIMUM_EXTENT
 
 COLUMNS = torch.arange(1.0, 6).expand(5, 5)[None, None]  # 1 2 3 4 5 in each row
 ROWS = COLUMNS.mT

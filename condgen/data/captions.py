@@ -1,0 +1,143 @@
+"""The sentences of captioned pictures: what each row says, and rows that say something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condgen.data.manifest import Manifest, Row, Split
+from condgen.errors import UserError
+
+TRIES = 64  # random rows looked at for one that says something else, before all of them are
+
+
+class Captions:
+    """The sentences of some rows, such as those of one split.
+
+    Attributes:
+        rows: as given.
+        sentences: every different one once, in the order of the rows.
+
+    Raises:
+        UserError: a row has no sentence, or what is none.
+    """
+
+    def __init__(self, rows: Sequence[Row]):
+        self.rows = tuple(rows)
+        numbers: dict[str, int] = {}
+        self._of = [np.array([numbers.setdefault(one, len(numbers)) for one in sentences_of(row)]) for row in rows]
+        self._classes = [class_of(row) for row in rows]
+        self.sentences = tuple(numbers)
+
+    @classmethod
+    def read(cls, manifest: Path | str, split: Split | str) -> Self:
+        """Those of one split. Raises UserError: the manifest cannot be read, or has no rows of the split."""
+        return cls(Manifest.read(Path(manifest)).rows(split))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of(self, row: int) -> np.ndarray:
+        """Numbers of a row's sentences, (n,) int64."""
+        return self._of[row]
+
+    def draw(self, row: int, count: int, random: np.random.Generator) -> Tensor:
+        """Numbers of so many of a row's sentences, all of them if there are fewer, (n,) int64."""
+        own = self._of[row]
+        return torch.from_numpy(random.choice(own, min(count, len(own)), replace=False))
+
+    def wrong_row(self, row: int, random: np.random.Generator) -> int:
+        """A random row of another class; where one of the two has no class, one that shares no sentence.
+
+        Raises:
+            UserError: there is none.
+        """
+        for _ in range(TRIES):
+            if not self._agree(row, other := int(random.integers(len(self.rows)))):
+                return other
+        others = [other for other in range(len(self.rows)) if not self._agree(row, other)]
+        if not others:
+            raise UserError(
+                f"{self.rows[row].where}: all rows of split {self.rows[row].fields.get('split')!r} are of its class or "
+                f"share a sentence with it, so none has a wrong one; add rows of another class"
+            )
+        return int(random.choice(others))
+
+    def _agree(self, row: int, other: int) -> bool:
+        classes = self._classes[row], self._classes[other]
+        if all(classes):
+            return classes[0] == classes[1]
+        return not set(self._of[row]).isdisjoint(self._of[other])
+
+
+@dataclass(frozen=True, eq=False)
+class CaptionVectors:
+    """Sentences as vectors, computed once: for an encoder that does not learn."""
+
+    captions: Captions
+    vectors: Tensor  # (N, width), one for each of captions.sentences
+
+    def __post_init__(self):
+        _refuse_other_count(self.captions, len(self.vectors))
+
+    def draw(self, row: int, count: int, random: np.random.Generator) -> dict[str, Tensor]:
+        """`text` (width,): the mean of so many vectors of a row, drawn without replacement."""
+        return {"text": self.vectors[self.captions.draw(row, count, random)].mean(dim=0)}
+
+
+@dataclass(frozen=True, eq=False)
+class CaptionTokens:
+    """Sentences as tokens: for an encoder that learns along."""
+
+    captions: Captions
+    codes: Tensor  # (N, L) int64, one row for each of captions.sentences
+    mask: Tensor  # (N, L) bool: True where there is a token
+
+    def __post_init__(self):
+        _refuse_other_count(self.captions, len(self.codes))
+
+    def draw(self, row: int, count: int, random: np.random.Generator) -> dict[str, Tensor]:
+        """`codes` (L,) and `mask` (L,) of one sentence of a row; `count` must be 1: tokens have no mean."""
+        (number,) = self.captions.draw(row, count, random)
+        return {"codes": self.codes[number], "mask": self.mask[number]}
+
+
+def sentences_of(row: Row) -> list[str]:
+    """A row's `captions`.
+
+    Raises:
+        UserError: there are none, or they are not a list of texts with words in them.
+    """
+    if "captions" not in row.fields:
+        raise UserError(f'{row.where}: no captions; give the row "captions": ["..."], or take it out')
+    captions = row["captions"]
+    if not isinstance(captions, list) or not captions:
+        raise UserError(f'{row.where}: captions are {_short(captions)}; write a list of sentences: ["..."]')
+    for caption in captions:
+        if not isinstance(caption, str):
+            raise UserError(f"{row.where}: caption {_short(caption)} is no text; put it in quotes, or take it out")
+        if not caption.strip():
+            raise UserError(f"{row.where}: an empty caption; write a sentence, or take it out")
+    return captions
+
+
+def class_of(row: Row) -> str:
+    """A row's `class`; empty: it has none."""
+    name = row.fields.get("class")
+    return "" if name is None else str(name)
+
+
+def _refuse_other_count(captions: Captions, count: int) -> None:
+    if count != len(captions.sentences):
+        raise ValueError(f"{count} encoded sentences were given for {len(captions.sentences)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
