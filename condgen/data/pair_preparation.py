@@ -28,7 +28,7 @@ _BY_DISTANCE = (Split.TEST, Split.VALIDATION, Split.TRAIN)  # what is nearer to 
 
 
 @dataclass(frozen=True)
-class _Kind(Generic[Item]):
+class Kind(Generic[Item]):
     """What is to be done with one kind of item."""
 
     what: str
@@ -57,14 +57,14 @@ def prepare_pairs(
         UserError: there are too few pairs, training or a split has none left, a source lies where the result goes, or
             `output` cannot be written.
     """
-    kind = _Kind(
+    kind = Kind(
         "pairs",
         contents=functools.partial(_pair_contents, fields),
         folder=lambda pair: str(pair.split),
         row=functools.partial(_pair_row, output, fields),
         paths=lambda pair: (pair.first, pair.second),
     )
-    return _prepare([pairs], output, kind, fraction, seed)
+    return prepare_items([pairs], output, kind, fraction, seed)
 
 
 def prepare_sets(
@@ -78,15 +78,15 @@ def prepare_sets(
     Raises:
         UserError: as `prepare_pairs`.
     """
-    kind = _Kind(
+    kind = Kind(
         "pictures" if media is Media.IMAGE else "recordings",
-        contents=lambda member: [_contents(member.path, media)],
+        contents=lambda member: [contents_of(member.path, media)],
         folder=lambda member: f"{member.split}/{member.domain}",
         row=functools.partial(_member_row, output, media),
         paths=lambda member: (member.path,),
     )
     by_domain = [[member for member in members if member.domain == domain] for domain in Domain]
-    return _prepare(by_domain, output, kind, fraction, seed)
+    return prepare_items(by_domain, output, kind, fraction, seed)
 
 
 def split_items(items: Sequence[Item], fraction: float, seed: int) -> list[Item]:
@@ -112,7 +112,9 @@ def split_items(items: Sequence[Item], fraction: float, seed: int) -> list[Item]
     return [replace(item, split=split) for item, split in zip(items, splits, strict=True)]
 
 
-def _prepare(groups: Sequence[Sequence[Item]], output: Path, kind: _Kind[Item], fraction: float, seed: int) -> Prepared:
+def prepare_items(
+    groups: Sequence[Sequence[Item]], output: Path, kind: Kind[Item], fraction: float, seed: int
+) -> Prepared:
     """Each group is split for itself."""
     _refuse_own_files(groups, output, kind)
     left_out: list[str] = []
@@ -139,7 +141,7 @@ def _reason(left_out: Sequence[str]) -> str:
     return f": {left_out[0]}; mend it" if left_out else "; call the split of some of them train"
 
 
-def _refuse_own_files(groups: Sequence[Sequence[Item]], output: Path, kind: _Kind[Item]) -> None:
+def _refuse_own_files(groups: Sequence[Sequence[Item]], output: Path, kind: Kind[Item]) -> None:
     """Nobody's only copy is written over."""
     own = {(output / split).resolve() for split in Split}
     for path in (path for group in groups for item in group for path in kind.paths(item)):
@@ -148,7 +150,7 @@ def _refuse_own_files(groups: Sequence[Sequence[Item]], output: Path, kind: _Kin
 
 
 def _decoded(
-    items: Sequence[Item], kind: _Kind[Item], pool: ThreadPoolExecutor, left_out: list[str]
+    items: Sequence[Item], kind: Kind[Item], pool: ThreadPoolExecutor, left_out: list[str]
 ) -> list[tuple[Item, list[str]]]:
     """The items that can be decoded, with hashes of what they hold; `left_out` grows by a line on each other."""
 
@@ -168,7 +170,7 @@ def _decoded(
     return good
 
 
-def _without_leaks(known: Sequence[tuple[Item, list[str]]], kind: _Kind[Item], left_out: list[str]) -> list[Item]:
+def _without_leaks(known: Sequence[tuple[Item, list[str]]], kind: Kind[Item], left_out: list[str]) -> list[Item]:
     """The items of which nothing is also in a split farther from training, in the order of the splits."""
     first: dict[str, Item] = {}
     kept: dict[Split, list[Item]] = {split: [] for split in Split}
@@ -185,7 +187,7 @@ def _without_leaks(known: Sequence[tuple[Item, list[str]]], kind: _Kind[Item], l
     return [item for split in Split for item in kept[split]]
 
 
-def _written(items: Sequence[Item], output: Path, kind: _Kind[Item], pool: ThreadPoolExecutor) -> list[Row]:
+def _written(items: Sequence[Item], output: Path, kind: Kind[Item], pool: ThreadPoolExecutor) -> list[Row]:
     taken: set[str] = set()
     names = [
         unique_name(f"{kind.folder(item)}/{item.name}", taken).removeprefix(f"{kind.folder(item)}/") for item in items
@@ -200,7 +202,7 @@ def _written(items: Sequence[Item], output: Path, kind: _Kind[Item], pool: Threa
     return rows
 
 
-def _contents(path: Path, media: Media) -> str:
+def contents_of(path: Path, media: Media) -> str:
     look = look_at(path, media)
     if not look.size:
         raise UserError(f"{path}: {look.problems[0].text}")
@@ -210,7 +212,7 @@ def _contents(path: Path, media: Media) -> str:
 def _pair_contents(fields: Sides, pair: Pair) -> list[str]:
     """A file may well be input here and target there: only the same side counts."""
     if pair.joined is None:
-        hashes = [_contents(path, fields.media) for path in (pair.first, pair.second)]
+        hashes = [contents_of(path, fields.media) for path in (pair.first, pair.second)]
     else:
         hashes = [hashlib.sha256(f"{half.shape} ".encode() + half.tobytes()).hexdigest() for half in _halves(pair)]
     return [f"{field} {one}" for field, one in zip((fields.first, fields.second), hashes, strict=True)]
@@ -234,13 +236,13 @@ def _pair_row(output: Path, fields: Sides, pair: Pair, name: str) -> Row:
     checksums: Row = {}
     for field, (suffix, content) in zip((fields.first, fields.second), files, strict=True):
         row[field] = f"{pair.split}/{field}/{name}{suffix}"
-        checksums[f"{field}_sha256"] = _put(output / row[field], content)
+        checksums[f"{field}_sha256"] = put(output / row[field], content)
     return row | checksums
 
 
 def _member_row(output: Path, media: Media, member: Member, name: str) -> Row:
     path = f"{member.split}/{member.domain}/{name}{member.path.suffix.lower()}"
-    sha256 = _put(output / path, member.path.read_bytes())
+    sha256 = put(output / path, member.path.read_bytes())
     row = {"split": str(member.split), "domain": str(member.domain), str(media): path, "sha256": sha256}
     return row | ({"speaker": speaker_of(member.path)} if media is Media.AUDIO else {})
 
@@ -253,7 +255,7 @@ def _png(pixels: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def _put(path: Path, content: bytes) -> str:
+def put(path: Path, content: bytes) -> str:
     """Write a file; its checksum."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -1,0 +1,172 @@
+"""From captioned pictures to a folder with a manifest."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from condgen.data.captioned_folders import find_captioned
+from condgen.data.captioned_picture import CaptionedPicture, with_schema
+from condgen.data.findings import WHOLE_FILE, Finding
+from condgen.data.image import read_rgb
+from condgen.data.left_out import findings_of
+from condgen.data.media import Media
+from condgen.data.pair_folders import error
+from condgen.data.pair_preparation import Kind, contents_of, prepare_items, put
+from condgen.data.preparation import PNG_COMPRESSION, Prepared
+
+JPEG = (".jpg", ".jpeg")
+JPEG_QUALITY = 95  # of parts of JPEG files: no loss that is seen, a tenth of a PNG
+
+
+def prepare_captioned(
+    pictures: Sequence[CaptionedPicture],
+    output: Path,
+    *,
+    fraction: float = 0.1,
+    seed: int = 0,
+    keypoints: Sequence[str] = (),
+) -> Prepared:
+    """Copy captioned pictures below `output` byte for byte (parts of pictures anew) and write the manifest, last.
+
+    The splits are those of `pair_preparation.split_items`. Left out are pictures that cannot be decoded, and those that
+    a split farther from training has, too.
+
+    Args:
+        pictures: each with one caption or more.
+        output: the folder to make.
+        fraction: part of the pictures kept for validation where they have no such split.
+        seed: of the choice.
+        keypoints: names that every row has, in this order; empty: all that occur.
+
+    Raises:
+        UserError: there are too few pictures, training or a split has none left, a source lies where the result goes,
+            or `output` cannot be written.
+    """
+    kind = Kind(
+        "pictures",
+        contents=lambda picture: [contents_of(picture.path, Media.IMAGE)],
+        folder=lambda picture: str(picture.split),
+        row=functools.partial(_row, output),
+        paths=lambda picture: (picture.path,),
+    )
+    return prepare_items([with_schema(pictures, keypoints)], output, kind, fraction, seed)
+
+
+def prepare(
+    source: Path,
+    output: Path,
+    *,
+    fraction: float,
+    seed: int,
+    keypoints: Sequence[str] = (),
+    needs_box: bool = False,
+    needs_keypoints: bool = False,
+) -> list[Finding]:
+    """Write somebody's own pictures and a manifest below `output`, unless there are errors among the findings.
+
+    Args:
+        source: in one of `captioned_folders.LAYOUTS`.
+        output: the folder to make.
+        fraction: part kept for validation where nothing is.
+        seed: of the choice.
+        keypoints: names that a model knows; empty: those of the pictures.
+        needs_box: whether every picture must have a box.
+        needs_keypoints: whether every picture must have keypoints, and none that are not in `keypoints`.
+
+    Raises:
+        UserError: the source cannot be read, or as `prepare_captioned`.
+    """
+    found = find_captioned(source)
+    known = keypoints if needs_keypoints else ()
+    findings = [*found.findings]
+    for picture in found.items:
+        findings += _lacking(picture, source, known, needs_box=needs_box, needs_keypoints=needs_keypoints)
+    findings += _about_all(source, found.items, findings)
+    if any(finding.is_error for finding in findings):
+        return findings
+    made = prepare_captioned(found.items, output, fraction=fraction, seed=seed, keypoints=known)
+    return [*findings, *findings_of(made.left_out)]
+
+
+def _lacking(
+    picture: CaptionedPicture, source: Path, known: Sequence[str], *, needs_box: bool, needs_keypoints: bool
+) -> Iterator[Finding]:
+    in_table = picture.line != WHOLE_FILE
+    row = f"in the row {source}:{picture.line}" if source.is_file() else "in its row"
+    file = str(picture.path)
+    if not picture.captions:
+        fix = f"write one {row}" if in_table else f"put a file {picture.path.stem}.txt beside it, a caption a line"
+        yield Finding(picture.line, file, "no caption", fix)
+    place = "" if in_table else "list the pictures in a table captions.csv: "
+    if needs_box and picture.box is None:
+        yield Finding(picture.line, file, "no box, which this model needs", f"{place}state x, y, w and h, in pixels")
+    if needs_keypoints and picture.keypoints is None:
+        example = known[0] if known else "tail"
+        fix = f'{place}state keypoints, such as {{"{example}": [31, 20]}}'
+        yield Finding(picture.line, file, "no keypoints, which this model needs", fix)
+    for name in picture.keypoints or ():
+        if known and name not in known:
+            yield Finding(
+                picture.line, file, f"keypoint {name!r} is unknown to the model", f"it knows {', '.join(known)}"
+            )
+
+
+def _about_all(source: Path, pictures: Sequence[CaptionedPicture], known: Sequence[Finding]) -> Iterator[Finding]:
+    """What only all pictures together tell."""
+    if not pictures:
+        if not any(finding.is_error for finding in known):
+            yield error(source, "no captioned pictures", "see the help text for the layouts")
+        return
+    if len(pictures) == 1:
+        yield error(source, "only one picture", "give at least 2: one is kept out of the training, to measure by")
+    elif len({picture.captions for picture in pictures}) == 1:
+        fix = "say of each what sets it apart: a model learns from pictures with the captions of others"
+        yield error(source, "all pictures have the same captions", fix)
+    unnamed = [picture for picture in pictures if not picture.category]
+    if 0 < len(unnamed) < len(pictures):
+        problem = f"{len(unnamed)} of {len(pictures)} pictures have no class; {unnamed[0].path.name} is the first"
+        yield error(source, problem, "state it of all, or of none")
+    elif not unnamed and len({picture.category for picture in pictures}) == 1:
+        yield error(source, f"all pictures are of the class {pictures[0].category}", "leave that column out")
+    nameless = [picture for picture in pictures if picture.split is None]
+    if 0 < len(nameless) < len(pictures):
+        problem = f"{len(nameless)} of {len(pictures)} have no split that is known here; {nameless[0].name} is one"
+        yield error(source, problem, "call their split train, val or test, or leave out the splits of all")
+
+
+def _row(output: Path, picture: CaptionedPicture, name: str) -> dict[str, Any]:
+    """Write a picture; its row."""
+    suffix, content = _stored(picture)
+    image = f"{picture.split}/{name}{suffix}"
+    row: dict[str, Any] = {"split": str(picture.split), "image": image, "sha256": put(output / image, content)}
+    row["captions"] = list(picture.captions)
+    if picture.category:
+        row["class"] = picture.category
+    if picture.box is not None:
+        row["box"] = list(picture.box)
+    if picture.keypoints is not None:
+        row["keypoints"] = {name: point and list(point) for name, point in picture.keypoints.items()}
+    return row | dict(picture.further)
+
+
+def _stored(picture: CaptionedPicture) -> tuple[str, bytes]:
+    """Ending and content."""
+    suffix = picture.path.suffix.lower()
+    if picture.crop is None:
+        return suffix, picture.path.read_bytes()
+    from PIL import Image
+
+    left, top, right, bottom = picture.crop
+    part = Image.fromarray(np.ascontiguousarray(read_rgb(picture.path)[top:bottom, left:right]))
+    content = io.BytesIO()
+    if suffix in JPEG:
+        part.save(content, "JPEG", quality=JPEG_QUALITY)
+        return suffix, content.getvalue()
+    part.save(content, "PNG", compress_level=PNG_COMPRESSION)
+    return ".png", content.getvalue()
