@@ -1,0 +1,112 @@
+"""Fine-tuning on somebody's own captioned pictures with boxes, keypoints or both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from condgen.data import picture_grid
+from condgen.data.captioned_preparation import prepare as prepare_captioned
+from condgen.data.draw_requests import Place
+from condgen.data.findings import Finding
+from condgen.data.locations import keypoint_names
+from condgen.data.manifest import Manifest, Split
+from condgen.data.picture_grid import to_uint8
+from condgen.data.translation_images import JITTER, RGB, read_picture
+from condgen.errors import UserError
+from condgen.tasks.gawwn.config import Form
+from condgen.tasks.gawwn.evaluation import NEAREST, evaluate, request_of
+from condgen.tasks.gawwn.pipeline import Pipeline
+from condgen.tasks.gawwn.task import discriminator_of, generator_of
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+    from condgen.tasks.gawwn.task import Config
+
+ROWS = "captioned pictures"
+MAIN = {NEAREST: False}
+NEXT = 'condgen draw "a sentence" --box 16,16,32,32 -o drawn.png'
+
+_SHOWN = 6  # left-out pictures of the comparison
+_DRAWN = 2  # drawings of each, by different noise
+
+
+def prepare(source: Path, output: Path, model: Config, *, fraction: float, seed: int) -> list[Finding]:
+    """Write pictures and manifest below `output`, unless there are errors among the findings.
+
+    Raises:
+        UserError: there are no captioned pictures, or a split is left without one.
+    """
+    return prepare_captioned(
+        source, output, fraction=fraction, seed=seed, keypoints=(), needs_box=False, needs_keypoints=False
+    )
+
+
+def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dict[str, Any], list[str]]:
+    """What the run's config states besides the model, and lines on what the data has decided.
+
+    The forms are those of the model for which every row has the place, the keypoints those of the data.
+
+    Args:
+        judged: whether the model folder has discriminators.
+
+    Raises:
+        UserError: no form of the model can learn from these rows.
+    """
+    names, lines = keypoint_names(manifest), []
+    rows = manifest.all_rows
+    has = {
+        Form.BOX: all("box" in row.fields for row in rows),
+        Form.KEYPOINTS: bool(names) and all("keypoints" in row.fields for row in rows),
+    }
+    has[Form.COMPLETION] = has[Form.KEYPOINTS]
+    forms = [form for form in model.forms if has[form]]
+    if not forms:
+        needed = "a box" if Form.BOX in model.forms else "keypoints"
+        raise UserError(f"{manifest.path}: the model draws by {', '.join(model.forms)}; give every row {needed}")
+    if left_out := [form for form in model.forms if form not in forms]:
+        lines.append(f"without {' and '.join(left_out)}: not every row has that place")
+    keypoints = list(names) if has[Form.KEYPOINTS] else list(model.keypoints)
+    if keypoints != list(model.keypoints):
+        lines.append(f"model.keypoints are those of the data, {', '.join(keypoints)}: layers that read them start anew")
+    # a quarter of the rate for small networks; a cosine leaves them where they settle
+    player = {"learning_rate": 1e-4, "betas": [0.5, 0.999], "schedule": "cosine"}
+    players = {name: player for form in forms for name in (generator_of(form), discriminator_of(form))}
+    tree = {
+        "model": {"forms": [str(form) for form in forms], "keypoints": keypoints},
+        "optimizers": players,
+        "data": {"resize": round(JITTER * model.size), "captions_averaged": 1, "validation_images": 4},
+        "trainer": {
+            "iterations": 2000,
+            "batch_size": 16,
+            "ema_decay": 0.99,
+            "report_every": 500,
+            "checkpoint_every": 250,
+        },
+    }
+    return tree, lines
+
+
+def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """As `evaluate`, on the left-out part."""
+    return evaluate(pipeline, Manifest.read(config.data.manifest), Split.VALIDATION, (), {})
+
+
+def show(before: Pipeline, after: Pipeline, config: RunConfig, folder: Path) -> Path:
+    """Left-out pictures, `folder/before-after.png`: each beside drawings by its text and place, before and after."""
+    cells, captions = [], []
+    place = Place.BOX if Place.BOX in after.takes else Place.KEYPOINTS
+    for row in Manifest.read(config.data.manifest).rows(Split.VALIDATION)[:_SHOWN]:
+        for name, pipeline in (("before", before), ("after", after)):
+            if place in pipeline.takes and (place is Place.BOX or pipeline.keypoint_names == after.keypoint_names):
+                requests = [request_of(row, pipeline, place, number) for number in range(_DRAWN)]
+                cells.extend(to_uint8(pipeline.draw(requests)))
+                captions.extend([name] * _DRAWN)
+        cells.append(read_picture(row.path("image"), RGB, after.size))
+        captions.append("true")
+    path = folder / "before-after.png"
+    columns = captions.index("true") + 1
+    Image.fromarray(picture_grid.grid(cells, columns, captions=captions)).save(path)
+    return path

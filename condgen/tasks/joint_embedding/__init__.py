@@ -1,0 +1,1 @@
+"""Deep structured joint embedding: sentences and pictures as vectors whose product says that they belong together."""
