@@ -72,10 +72,22 @@ def _sample(features: Tensor, *, scale: Tensor, shift: Tensor) -> Tensor:
     """Each place takes what is at scale * place + shift.
 
     With `align_corners`, as the authors' code: -1 and 1 are the middles of the first and the last value. In fp32, as
-    places in bf16 would be off by more than a cell of a fine map.
+    places in bf16 would be off by more than a cell of a fine map. Boxes are not turned, so that rows and columns are
+    sampled one after the other, as matrix products: half the time of `grid_sample` on a CPU, and on a GPU the
+    same gradients in every run.
     """
     with torch.autocast(features.device.type, enabled=False):
-        theta = torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2)
-        grid = F.affine_grid(theta, list(features.shape), align_corners=True)
-        sampled = F.grid_sample(features.float(), grid, padding_mode="zeros", align_corners=True)
-    return sampled.to(features.dtype)
+        rows, columns = (
+            _weights(scale[:, axis], shift[:, axis], features.shape[3 - axis], features.device) for axis in (1, 0)
+        )
+        values = features.float().permute(0, 2, 3, 1)  # (B, H, W, C), a view where features are channels last
+        sampled = (rows @ values.flatten(2)).unflatten(2, values.shape[2:])
+        sampled = columns[:, None] @ sampled
+    return sampled.permute(0, 3, 1, 2).to(features.dtype)
+
+
+def _weights(scale: Tensor, shift: Tensor, count: int, device: torch.device) -> Tensor:
+    """How much of each value along an axis each place takes, linear between the nearest two: (B, count, count)."""
+    places = scale[:, None] * torch.linspace(-1, 1, count, device=device) + shift[:, None]
+    cells = (places + 1) / 2 * (count - 1)
+    return (1 - (cells[..., None] - torch.arange(count, device=device)).abs()).clamp(min=0)

@@ -1,0 +1,71 @@
+"""Captioned pictures with their sentences as vectors, or as tokens where the sentence encoder learns along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from condgen.data import captioned_images, check
+from condgen.data.captioned_images import Batch, DataConfig, Dataset, TokenBatch
+from condgen.data.captions import Captions, CaptionTokens, CaptionVectors
+from condgen.data.check import Demands
+from condgen.data.manifest import Manifest
+from condgen.text.encoder import SentenceEncoder, build
+from condgen.text.stored import encoder_for
+from condgen.text.vectors import sentence_vectors
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+
+__all__ = ["Batch", "DataConfig", "SentenceDataset", "TokenBatch", "demands", "open_split", "require_good"]
+
+
+class SentenceDataset(Dataset):
+    """Captioned pictures, and the encoder that their sentences went through.
+
+    Args: as of `Dataset`, and
+        text_encoder: with the words of the training split.
+    """
+
+    def __init__(
+        self, config: DataConfig, text: CaptionVectors | CaptionTokens, *, size: int, text_encoder: SentenceEncoder
+    ):
+        super().__init__(config, text, size=size)
+        self.text_encoder = text_encoder
+
+
+def demands(config: RunConfig) -> Demands:
+    """What `condgen data check` must find before training."""
+    return captioned_images.demands()
+
+
+def require_good(config: RunConfig) -> None:
+    """Check the run's data before its first step.
+
+    Raises:
+        UserError: there are bad rows; a table names them.
+    """
+    check.require_good(Manifest.read(config.data.manifest), demands(config))
+
+
+def open_split(config: RunConfig, split: str) -> SentenceDataset:
+    """The captioned pictures of one split, as a run's config asks for them.
+
+    Raises:
+        UserError: the config names no trained sentence encoder where one is needed.
+    """
+    model, captions = config.model, Captions.read(config.data.manifest, split)
+    encoder = _encoder(config, captions)
+    if model.text_trained:
+        text = CaptionTokens(captions, *encoder.tokenize(captions.sentences))
+    else:
+        text = CaptionVectors(captions, sentence_vectors(encoder, captions.sentences, cache=None))
+    return SentenceDataset(config.data, text, size=model.size, text_encoder=encoder)
+
+
+def _encoder(config: RunConfig, captions: Captions) -> SentenceEncoder:
+    """The one that `start_from` brings; without, one that is to learn, with the words of these captions."""
+    if not config.model.text_trained or config.start_from:
+        return encoder_for(config)
+    encoder = build(config.model.text)
+    encoder.learn_vocabulary(captions.sentences)
+    return encoder
