@@ -31,6 +31,9 @@ on the left; for others see data_prep/paired_images.py --direction.
 cyclegan: two sets without partners.
 class_conditional: a folder with one sub-folder of pictures a class, flat or
 in train and val.
+gan_cls, gawwn: captioned pictures: each with a .txt beside it, a caption a
+line; or a table captions.csv (.tsv, .jsonl) with the columns image, caption and,
+for gawwn, x, y, w and h of a box, or keypoints.
 Each also takes a manifest, .jsonl with a split in every row.
 
 """

@@ -85,7 +85,9 @@ def _load(model: str, revision: str) -> tuple[Any, nn.Module]:
     """Tokenizer and text encoder, frozen, in evaluation mode and fp32."""
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of reading a file: a verb's own bar says how far it is
     folder = Path(model).expanduser()
     name, options = str(folder) if folder.is_dir() else model, {"revision": revision} if revision else {}
     try:

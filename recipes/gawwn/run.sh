@@ -23,7 +23,7 @@
 #   --small       birds, or --data: compact networks of 64 pixels, for two cores
 #   --people      MPII's people with 17 joints, who have no boxes
 #   --shapes      drawn figures: the model that ships
-#   --mini        a few drawn figures and tiny networks: about a minute, no network access
+#   --mini        a few drawn figures and tiny networks: a minute or two, no network access
 #   key=value     overrides for every training, as far as it has them: the sentence encoder takes model.text.* and
 #                 trainer.*, a game only its own players' optimizers.*
 set -euo pipefail
@@ -116,6 +116,7 @@ for place, forms in (("box", ["box"]), ("keypoints", ["keypoints", "completion"]
         print("\n".join(forms))
 PYTHON
   )
+  ((${#found[@]})) || exit 1 # the reason has been printed
   forms=("${found[@]:1}") places=("model.keypoints=${found[0]}")
   ((${#forms[@]})) || fail "$manifest: not every row has a box, nor keypoints; give all of them one of the two"
 fi
@@ -231,8 +232,10 @@ if wanted 4; then
       --model "$output/$name/model"
   done
   if [[ ${forms[0]} == box ]]; then
+    sweeps=(move stretch shrink)
+    [[ $form != mini ]] || sweeps=(move)
     sentence=$("$python" -c 'import json, sys; print(json.loads(sys.stdin.readline())["text"])' < "$output/samples/box.jsonl")
-    for sweep in move stretch shrink; do
+    for sweep in "${sweeps[@]}"; do
       condgen draw "$sentence" --sweep "$sweep" -o "$output/samples/$sweep.png" --model "$output/box/model"
     done
   fi

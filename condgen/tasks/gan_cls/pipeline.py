@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from condgen.conditioning.condition import Condition
 from condgen.config import Precision
 from condgen.data.draw_requests import Place, Request
+from condgen.data.picture_grid import to_uint8
 from condgen.errors import UserError
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.gan_cls.config import build_generator, build_second_generator
@@ -75,9 +77,13 @@ class Pipeline:
             folder.fill(second, "second_generator")
         return cls(generator, text_encoder, config, second_generator=second, device=device)
 
-    def __call__(self, requests: Sequence[Request], *, seed: int = 0) -> Tensor:
-        """`draw`."""
-        return self.draw(requests, seed=seed)
+    def __call__(self, text: str, *, seed: int = 0) -> Image.Image:
+        """One picture, as `condgen draw` makes it.
+
+        Raises:
+            UserError: the text is empty, or holds nothing that the encoder can read.
+        """
+        return Image.fromarray(to_uint8(self.draw([Request(text)], seed=seed))[0])
 
     def draw(self, requests: Sequence[Request], *, seed: int = 0) -> Tensor:
         """A picture for each request: (N, 3, S, S) in [-1, 1]. Equal requests give equal pictures, whatever else is

@@ -13,6 +13,8 @@ from condgen.networks.blocks import SLOPE
 from condgen.tasks.gawwn.layers import DiscriminatorNorm
 
 VALUES = 3  # of a keypoint: x, y, visible
+SHARPNESS = 24  # under spectral norm, places are judged in such parts of the picture: else a network of bounded slope
+# could not tell places apart that differ by hundredths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,8 @@ class CompletionConfig:
     width: int = 128  # layers have 2 to 8 times as many values
     noise: int = 100  # length of z
     norm: DiscriminatorNorm = DiscriminatorNorm.BATCH
-    # x and y of what is found times how visible it is: real keypoints that are not visible have none, and in the paper's
-    # form the discriminator tells fakes by that alone
+    # x and y of what is found times how visible it is: real keypoints that are not visible have none, and in the
+    # paper's form the discriminator tells fakes by that alone
     gated: bool = False
 
     def __post_init__(self):
@@ -84,11 +86,16 @@ class CompletionDiscriminator(nn.Module):
         self.text = nn.Sequential(*_judged(form, text_width, 4 * width), *_judged(form, 4 * width, 2 * width))
         self.trunk = nn.Sequential(*_judged(form, 4 * width, 2 * width))
         self.logit = nn.Linear(2 * width, 1)
-        if form is DiscriminatorNorm.SPECTRAL:
+        self.sharpened = form is DiscriminatorNorm.SPECTRAL
+        if self.sharpened:
             with_spectral_norm(self)
 
     def forward(self, keypoints: Tensor, text: Tensor) -> Tensor:
         """Keypoints (B, K, 3), text (B, text_width) -> logits (B,), fp32."""
+        if self.sharpened:
+            visible = keypoints[..., 2:]
+            places = SHARPNESS * (keypoints[..., :2] - 0.5 * visible)
+            keypoints = torch.cat([places, visible], dim=-1)
         both = self.trunk(concat_vector(self.keypoints(keypoints), self.text(text)))
         with torch.autocast(both.device.type, enabled=False):
             return self.logit(both.float()).squeeze(1)

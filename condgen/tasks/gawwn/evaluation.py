@@ -18,7 +18,7 @@ from condgen.data.draw_requests import Place, Request
 from condgen.data.locations import WHOLE, Window, location_of
 from condgen.data.manifest import Manifest, Row
 from condgen.data.picture_grid import to_uint8
-from condgen.data.translation_images import RGB, read_picture
+from condgen.data.translation_images import RGB, read_picture, to_signed
 from condgen.metrics.judge import Judge
 from condgen.metrics.translated_pictures import FID, KID, SetDistances, refuse_unknown
 from condgen.tasks.gawwn.obedience import are_shapes, cases_of, ceiling, measure
@@ -123,7 +123,7 @@ def evaluate(
     else:
         for place in (Place.BOX, Place.KEYPOINTS):
             if place in pipeline.takes:
-                table[str(place)] = {NEAREST: float(np.mean([_nearest(pipeline, row, place) for row in rows]))}
+                table[str(place)] = {NEAREST: nearest(pipeline, rows, place)}
     distances = SetDistances(also, weights, device)
     for place in (Place.BOX, Place.KEYPOINTS):
         if place in pipeline.takes and distances.names:
@@ -133,18 +133,25 @@ def evaluate(
             found, without = distances(list(drawn), real)
             table[str(place)] = table.get(str(place), {}) | found
             missing += without
-    if not table and not missing:
-        missing.append(
-            f"nothing to measure: these are no drawn Shapes; add {' or '.join(f'--also {n}' for n in FURTHER)}"
-        )
+    table["mean"] = _mean([table[str(place)] for place in (Place.BOX, Place.KEYPOINTS) if str(place) in table])
     return table, missing
 
 
-def _nearest(pipeline: Pipeline, row: Row, place: Place) -> float:
+def _mean(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of both kinds of place, each measure."""
+    return {name: float(np.mean([line[name] for line in lines])) for name in (lines[0] if lines else ())}
+
+
+def nearest(pipeline: Pipeline, rows: Sequence[Row], place: Place) -> float:
     """Root mean square difference, of a range of 2, between a picture and the nearest drawing by its text and place.
 
-    It falls when drawings come to look like such pictures, and not when they are blurred means of them all.
+    The mean over rows. It falls when drawings come to look like such pictures, and not when they are blurred means of
+    them all.
     """
-    true = torch.from_numpy(read_picture(row.path("image"), RGB, pipeline.size)).permute(2, 0, 1) / 127.5 - 1
+    return float(np.mean([_nearest(pipeline, row, place) for row in rows]))
+
+
+def _nearest(pipeline: Pipeline, row: Row, place: Place) -> float:
+    true = to_signed(read_picture(row.path("image"), RGB, pipeline.size))
     drawn = pipeline.draw([request_of(row, pipeline, place, number) for number in range(_TRIES)])
     return float((drawn - true).square().mean((1, 2, 3)).min().sqrt())

@@ -24,6 +24,8 @@ def configs() -> dict[str, Config]:
         "wrong_text_weight": 0.3,
         "wrong_place_weight": 0.3,
     }
+    free = DiscriminatorConfig(width=4, text_code=4, norm=DiscriminatorNorm.NONE)
+    penalized = {"generator": plain["generator"], "discriminator": free, "r1_weight": 0.3, "wrong_place_weight": 0.2}
     shared = {
         "size": 32,
         "keypoints": _NAMES,
@@ -41,7 +43,7 @@ def configs() -> dict[str, Config]:
             objective=ObjectiveName.HINGE,
             **shared,
         ),
-        "all": Config(forms=list(Form), completion=normed, **small, **shared),
+        "all": Config(forms=list(Form), completion=normed, **penalized, **shared),
     }
 
 

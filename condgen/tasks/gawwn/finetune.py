@@ -17,7 +17,7 @@ from condgen.data.picture_grid import to_uint8
 from condgen.data.translation_images import JITTER, RGB, read_picture
 from condgen.errors import UserError
 from condgen.tasks.gawwn.config import Form
-from condgen.tasks.gawwn.evaluation import NEAREST, evaluate, request_of
+from condgen.tasks.gawwn.evaluation import NEAREST, nearest, request_of
 from condgen.tasks.gawwn.pipeline import Pipeline
 from condgen.tasks.gawwn.task import discriminator_of, generator_of
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from condgen.tasks.gawwn.task import Config
 
 ROWS = "captioned pictures"
-MAIN = {NEAREST: False}
+MAIN = {f"{NEAREST} by {place}": False for place in (Place.BOX, Place.KEYPOINTS)}
 NEXT = 'condgen draw "a sentence" --box 16,16,32,32 -o drawn.png'
 
 _SHOWN = 6  # left-out pictures of the comparison
@@ -47,7 +47,8 @@ def prepare(source: Path, output: Path, model: Config, *, fraction: float, seed:
 def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dict[str, Any], list[str]]:
     """What the run's config states besides the model, and lines on what the data has decided.
 
-    The forms are those of the model for which every row has the place, the keypoints those of the data.
+    The forms are those of the model for which every row has the place, the keypoints those of the data; where the
+    names are the same, in the model's order.
 
     Args:
         judged: whether the model folder has discriminators.
@@ -68,9 +69,10 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
         raise UserError(f"{manifest.path}: the model draws by {', '.join(model.forms)}; give every row {needed}")
     if left_out := [form for form in model.forms if form not in forms]:
         lines.append(f"without {' and '.join(left_out)}: not every row has that place")
-    keypoints = list(names) if has[Form.KEYPOINTS] else list(model.keypoints)
-    if keypoints != list(model.keypoints):
-        lines.append(f"model.keypoints are those of the data, {', '.join(keypoints)}: layers that read them start anew")
+    keypoints = list(model.keypoints)
+    if has[Form.KEYPOINTS] and set(forms) - {Form.BOX} and set(names) != set(keypoints):
+        keypoints = list(names)
+        lines.append(f"model.keypoints are those of the data, {', '.join(keypoints)}: they are learned anew")
     # a quarter of the rate for small networks; a cosine leaves them where they settle
     player = {"learning_rate": 1e-4, "betas": [0.5, 0.999], "schedule": "cosine"}
     players = {name: player for form in forms for name in (generator_of(form), discriminator_of(form))}
@@ -90,18 +92,31 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
 
 
 def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """As `evaluate`, on the left-out part."""
-    return evaluate(pipeline, Manifest.read(config.data.manifest), Split.VALIDATION, (), {})
+    """How near drawings come to the left-out pictures, see `evaluation.nearest`, by each place that the run learns."""
+    rows = Manifest.read(config.data.manifest).rows(Split.VALIDATION)
+    return {
+        "mean": {f"{NEAREST} by {place}": nearest(pipeline, rows, place) for place in _places(pipeline, config)}
+    }, []
+
+
+def _places(pipeline: Pipeline, config: RunConfig) -> list[Place]:
+    """By which a model can draw the run's pictures: keypoints of other names tell it nothing."""
+    model, found = config.model, []
+    if model.needs_box and Place.BOX in pipeline.takes:
+        found.append(Place.BOX)
+    if model.needs_keypoints and Place.KEYPOINTS in pipeline.takes:
+        found += [Place.KEYPOINTS] if list(pipeline.keypoint_names) == list(model.keypoints) else []
+    return found
 
 
 def show(before: Pipeline, after: Pipeline, config: RunConfig, folder: Path) -> Path:
     """Left-out pictures, `folder/before-after.png`: each beside drawings by its text and place, before and after."""
     cells, captions = [], []
-    place = Place.BOX if Place.BOX in after.takes else Place.KEYPOINTS
+    places = _places(after, config)
     for row in Manifest.read(config.data.manifest).rows(Split.VALIDATION)[:_SHOWN]:
         for name, pipeline in (("before", before), ("after", after)):
-            if place in pipeline.takes and (place is Place.BOX or pipeline.keypoint_names == after.keypoint_names):
-                requests = [request_of(row, pipeline, place, number) for number in range(_DRAWN)]
+            if places and places[0] in _places(pipeline, config):
+                requests = [request_of(row, pipeline, places[0], number) for number in range(_DRAWN)]
                 cells.extend(to_uint8(pipeline.draw(requests)))
                 captions.extend([name] * _DRAWN)
         cells.append(read_picture(row.path("image"), RGB, after.size))

@@ -108,7 +108,7 @@ class KeypointDiscriminator(nn.Module):
         super().__init__()
         width, code = config.width, config.text_code
         self.place_maps = config.place_maps
-        self.weighs_cells = config.norm is DiscriminatorNorm.SPECTRAL
+        self.weighs_cells = config.norm is not DiscriminatorNorm.BATCH
         features = 2 * width + keypoints * config.place_maps
         self.trunk = trunk(config, size)
         self.text = text_code(config, text_width)

@@ -28,6 +28,7 @@ class Upsampling(StrEnum):
 class DiscriminatorNorm(StrEnum):
     BATCH = "batch"  # the paper's: real, wrong and fake pairs go through apart, each with statistics of its own
     SPECTRAL = "spectral"  # of every layer (Miyato et al., 2018): all pairs may go through together
+    NONE = "none"  # with a gradient penalty in its place (Mescheder et al., 2018): together, too
 
 
 class Activation(StrEnum):
@@ -246,6 +247,12 @@ class Head(nn.Module):
 
 def finish(discriminator: nn.Module, config: DiscriminatorConfig) -> None:
     """First weights as the authors have them, and the norm of weights, if that is the discriminator's."""
+    if config.norm is DiscriminatorNorm.NONE:  # no norm makes up for the authors' small weights
+        for part in discriminator.modules():
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(part.weight, SLOPE)
+                nn.init.zeros_(part.bias)
+        return
     initialise(discriminator)
     if config.norm is DiscriminatorNorm.SPECTRAL:
         with_spectral_norm(discriminator)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from condgen.adversarial import health
 from condgen.adversarial.diversity import pairwise_distance
 from condgen.adversarial.objectives import objective, refuse_misuse
+from condgen.adversarial.penalties import r1
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
 from condgen.tasks.gawwn.box import BoxDiscriminator, BoxGenerator
@@ -25,6 +26,9 @@ from condgen.text.stored import PLAYER as TEXT_ENCODER
 if TYPE_CHECKING:
     from condgen.config import RunConfig
     from condgen.tasks.gawwn.data import Batch, Dataset
+
+
+PENALTY_EVERY = 8  # iterations: it differentiates twice, and changes slowly
 
 
 def generator_of(form: Form) -> str:
@@ -106,7 +110,15 @@ class Gawwn(Task):
             if form is Form.COMPLETION:
                 generator_loss, discriminator_loss = self.complete_loss, self.judge_completion_loss
             turns.append(Turn(generator_of(form), _named(generator_loss, form)))
-            turns.append(Turn(discriminator_of(form), _named(discriminator_loss, form)))
+            penalty = _named(self.penalty, form) if self.config.r1_weight and form is not Form.COMPLETION else None
+            turns.append(
+                Turn(
+                    discriminator_of(form),
+                    _named(discriminator_loss, form),
+                    penalty=penalty,
+                    penalty_every=PENALTY_EVERY,
+                )
+            )
         return turns
 
     def condition(self, batch: Batch) -> Condition:
@@ -145,6 +157,11 @@ class Gawwn(Task):
         self.observe(diversity=pairwise_distance(fake) / pairwise_distance(batch.image))
         self._observe_lead(form, real, logits["fake"])
         return losses
+
+    def penalty(self, batch: Batch, *, form: Form) -> Losses:
+        """R1 on real pictures with their own sentence and place."""
+        judge, condition = self._judge(form), self.condition(batch)
+        return {"r1": r1(lambda image: judge(image, condition), batch.image, self.config.r1_weight)}
 
     def _drawn(self, batch: Batch, condition: Condition, form: Form) -> Tensor:
         noise = torch.randn(len(batch), self.config.generator.noise, device=batch.image.device)

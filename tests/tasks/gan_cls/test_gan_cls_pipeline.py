@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from tiny_models import tiny_model
@@ -40,7 +41,9 @@ def test_what_is_drawn_depends_on_text_number_and_seed_alone():
     assert pictures.dtype is torch.float32
     torch.testing.assert_close(pictures[0], pictures[2])
     torch.testing.assert_close(pictures[0], draw.draw([Request("a red star", number=1)])[0], atol=1e-5, rtol=0)
-    assert draw([]).shape == (0, 3, 64, 64)
+    assert draw.draw([]).shape == (0, 3, 64, 64)
+    one = torch.from_numpy(np.array(draw("a blue box"))).permute(2, 0, 1) / 127.5 - 1
+    torch.testing.assert_close(one, pictures[1], atol=0.01, rtol=0)
 
 
 def test_noise_depends_on_number_and_seed_alone():
