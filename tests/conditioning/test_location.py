@@ -116,3 +116,21 @@ class TestKeypoints:
     def test_the_gate_is_open_once_however_many_points_there_are(self):
         maps = heat_maps(keypoints((0.1, 0.1, 1), (0.1, 0.1, 1), (0.9, 0.1, 1), (0.9, 0.9, 0)), 2)
         assert gate(maps).tolist() == [[[[1, 1], [0, 0]]]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (5, 9)])
+def test_values_and_gradients_are_those_of_grid_sample(height, width):
+    torch.manual_seed(0)
+    box = torch.cat([torch.rand(8, 2) - 0.2, 0.05 + torch.rand(8, 2)], dim=1)  # some reach out of the map
+    features = torch.randn(8, 3, height, width, requires_grad=True)
+    centre, extent = 2 * (box[:, :2] + box[:, 2:] / 2) - 1, box[:, 2:]
+    for ours, scale, shift in ((crop, extent, centre), (paste, 1 / extent, -centre / extent)):
+        theta = torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2)
+        grid = torch.nn.functional.affine_grid(theta, list(features.shape), align_corners=True)
+        expected = torch.nn.functional.grid_sample(features, grid, align_corners=True)
+        found, weights = ours(features, box), torch.randn(8, 3, height, width)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+        (gradient,) = torch.autograd.grad((found * weights).sum(), features)
+        torch.testing.assert_close(
+            gradient, torch.autograd.grad((expected * weights).sum(), features)[0], atol=1e-4, rtol=0
+        )

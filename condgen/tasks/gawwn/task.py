@@ -91,12 +91,16 @@ class Gawwn(Task):
         model, players = config.model, config.optimizers
         norms = {form: model.completion.norm if form is Form.COMPLETION else model.discriminator.norm for form in Form}
         bounded = (
-            norms[form] is DiscriminatorNorm.SPECTRAL or players[discriminator_of(form)].weight_clip
+            norms[form] is DiscriminatorNorm.SPECTRAL
+            or players[discriminator_of(form)].weight_clip
+            or (model.r1_weight and form is not Form.COMPLETION)
             for form in model.forms
         )
         refuse_misuse(
             model.objective, energies=False, lipschitz=all(bounded), micro_batches=config.trainer.micro_batches
         )
+        if config.trainer.batch_size // config.trainer.micro_batches < 2:
+            raise ValueError("batch norm needs two pictures or more at once: trainer.batch_size, trainer.micro_batches")
 
     def prepare(self, dataset: Dataset) -> None:
         """The sentences' encoder is the one that the vectors are from."""
