@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from condgen.config import RunConfig, merged, overridden, part, read, resolve, to_plain
 from condgen.data.files import write_atomically
@@ -55,7 +56,7 @@ class Start:
         return cls(model, folder, tasks.part(folder.task, "finetune"))
 
     def has_discriminator(self) -> bool:
-        return any(name.startswith(f"{DISCRIMINATOR}.") for name in self.folder.tensors(training=True))
+        return any(name.split(".")[0].endswith(DISCRIMINATOR) for name in self.folder.tensors(training=True))
 
 
 def finetune(model: str, data: Path, folder: Path, overrides: Sequence[str] = (), *, resume: bool = False) -> Path:
@@ -272,25 +273,31 @@ def _planned(start: Start, manifest: Path, named: Path, overrides: Sequence[str]
     differences, lines = start.own.differences(wanted, Manifest.read(manifest), judged=start.has_discriminator())
     tree = merged(merged(tree, differences), {"data": {"manifest": str(named)}})
     config = resolve(tree, overrides, where)
-    count, line = _warm_up(config, overrides)
-    if count:
-        config = resolve(merged(tree, {"optimizers": {GENERATOR: {"starts_at": count}}}), overrides, where)
-        lines = [*lines, line]
-    return config, lines
+    waits, more = _warm_up(config, overrides)
+    if waits:
+        config = resolve(merged(tree, {"optimizers": waits}), overrides, where)
+    return config, [*lines, *more]
 
 
-def _warm_up(config: RunConfig, overrides: Sequence[str]) -> tuple[int, str]:
-    """For how many iterations the generator waits for a discriminator that the model folder does not bring."""
+def _warm_up(config: RunConfig, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """For how long generators wait for discriminators that the model folder does not bring, as `optimizers` state it.
+
+    And a line on each. A discriminator's generator is the player whose name has that word in its place.
+    """
     from condgen import training
 
-    own = f"optimizers.{GENERATOR}.starts_at"
-    if DISCRIMINATOR not in config.optimizers or any(text.startswith(f"{own}=") for text in overrides):
-        return 0, ""
     iterations = config.trainer.iterations
     count = min(max(1, round(WARM_UP * iterations)), iterations - 1)
-    if not count or DISCRIMINATOR not in training.mostly_new(config):
-        return 0, ""
-    return count, (
-        f"{config.start_from} brings no discriminator that fits: it starts fresh, and is warmed up with the generator "
-        f"frozen for the first {count} of {iterations} iterations ({own}={count})"
-    )
+    waits, lines = {}, []
+    new = [player for player in training.mostly_new(config) if player.endswith(DISCRIMINATOR)] if count else []
+    for discriminator in new:
+        generator = discriminator.removesuffix(DISCRIMINATOR) + GENERATOR
+        own = f"optimizers.{generator}.starts_at"
+        if generator not in config.optimizers or any(text.startswith(f"{own}=") for text in overrides):
+            continue
+        waits[generator] = {"starts_at": count}
+        lines.append(
+            f"{config.start_from} brings no {discriminator} that fits: it starts fresh, and is warmed up with "
+            f"{generator} frozen for the first {count} of {iterations} iterations ({own}={count})"
+        )
+    return waits, lines

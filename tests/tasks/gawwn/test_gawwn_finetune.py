@@ -103,3 +103,14 @@ def test_own_captioned_pictures_with_other_keypoints(monkeypatch, capsys, tmp_pa
     assert columns["before"].keys() == {"nearest by box"}
     assert columns["after"].keys() == {"nearest by box", "nearest by keypoints"}
     assert ModelFolder.find(Path("mine/model")).config.keypoints == ["nose", "left paw"]
+
+
+def test_generators_wait_for_discriminators_that_the_model_does_not_bring(monkeypatch, capsys, tmp_path):
+    own_pictures(tmp_path / "own", POINTS)
+    model = tiny_model(tmp_path, "gawwn", "all", judged=False)
+    arguments = ("--data", str(tmp_path / "own"), "-o", str(tmp_path / "mine"), *QUICK, "--dry-run")
+    code, said, problems = run_command(monkeypatch, capsys, "finetune", str(model), *arguments)
+    assert code == 0, problems
+    for form in Form:
+        assert f"brings no {form}_discriminator that fits" in said
+        assert f"(optimizers.{form}_generator.starts_at=1)" in said
