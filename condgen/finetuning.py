@@ -26,11 +26,9 @@ from condgen.data.manifest import Manifest
 from condgen.data.preparation import MANIFEST
 from condgen.errors import UserError
 from condgen.runtime.model_folder import ModelFolder
+from condgen.text import novelty
 
-DATA, RECORD = (
-    "data",
-    "preparation.json",
-)  # in a run folder: the prepared data; in there: from what it was made, and how
+DATA, RECORD = "data", "preparation.json"  # in a run folder the prepared data, in there how it was made
 FRACTION, SEED = 0.1, 0  # of the pairs that are left out, at least one; of the choice which
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 WARM_UP = 0.2  # of the iterations: a fresh discriminator plays alone first, as its guesses would spoil the generator
@@ -260,23 +258,22 @@ def _check(config: RunConfig) -> None:
 def _planned(start: Start, manifest: Path, named: Path, overrides: Sequence[str]) -> tuple[RunConfig, list[str]]:
     """The model's own config, the task's differences for fine-tuning over it, and the overrides over both.
 
+    And lines on what was chosen by the data or by what the model folder holds.
+
     Args:
         manifest: that is read.
         named: as the config names it.
-
-    Returns:
-        The config, and lines on what was chosen by the data or by what the model folder holds.
     """
-    folder, where = start.folder, f"fine-tuning {start.name}"
+    folder, rows, where = start.folder, Manifest.read(manifest), f"fine-tuning {start.name}"
     tree = {"task": folder.task, "model": to_plain(folder.config), "start_from": start.name}
     wanted = part(overridden(tree, overrides)["model"], type(folder.config), f"{where}: model")
-    differences, lines = start.own.differences(wanted, Manifest.read(manifest), judged=start.has_discriminator())
+    differences, lines = start.own.differences(wanted, rows, judged=start.has_discriminator())
     tree = merged(merged(tree, differences), {"data": {"manifest": str(named)}})
     config = resolve(tree, overrides, where)
     waits, more = _warm_up(config, overrides)
     if waits:
         config = resolve(merged(tree, {"optimizers": waits}), overrides, where)
-    return config, [*lines, *more]
+    return config, [*lines, *novelty.remarks(folder, rows.all_rows), *more]
 
 
 def _warm_up(config: RunConfig, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -78,7 +78,8 @@ def finish(own: ModuleType, config: RunConfig, folder: Path, before: Measured, c
     for line in missing:
         print(line, file=sys.stderr)
     print("\n".join([*([worse] if worse else []), f"to compare: {comparison}", f"model folder: {folder / 'model'}"]))
-    print(f"next: {own.NEXT} --model {folder / 'model'}")
+    command = own.NEXT if isinstance(own.NEXT, str) else own.NEXT(config)
+    print(f"next: {command} --model {folder / 'model'}")
 
 
 def _worse(main: Mapping[str, bool], columns: Columns) -> str:

@@ -77,6 +77,11 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     trainer = Trainer(task, config, engine, folder)
     if newest:
         trainer.resume(newest)
+        if trainer.iteration > config.trainer.iterations:
+            raise UserError(
+                f"{folder} is already at iteration {trainer.iteration}, past trainer.iterations="
+                f"{config.trainer.iterations}; give {trainer.iteration} or more, or another folder with -o"
+            )
     engine.on_main(lambda: _start_folder(folder, config))
     trainer.feed(dataset)
 
@@ -110,8 +115,14 @@ def start_from(task: Task, model: str) -> list[str]:
     if not fitting:
         raise UserError(f"nothing of {model} fits this config's networks; compare its config.yaml with yours")
     task.load_saved_state({**own, **{name: tensor.to(own[name].dtype) for name, tensor in fitting.items()}})
-    lines = []
-    for player in task.players(task.config):
+    lines, players = [], task.players(task.config)
+    for part in dict.fromkeys(name.split(".")[0] for name in fitting):
+        if part not in players:  # frozen
+            lines.append(f"{part}: {_count(fitting, part)} of {_count(own, part)} tensors taken from {model}")
+    for player in players:
+        if not _count(fitting, player):
+            lines.append(f"{player}: starts fresh")
+            continue
         names = [name for name in own if name.startswith(f"{player}.")]
         shapes = [name for name in names if name in stored and name not in fitting]
         new = [name for name in names if name not in stored]
@@ -145,6 +156,10 @@ def _stored(model: str) -> dict[str, Tensor]:
 
 def _fitting(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in stored.items() if name in own and tensor.shape == own[name].shape}
+
+
+def _count(tensors: Mapping[str, Tensor], part: str) -> int:
+    return sum(name.startswith(f"{part}.") for name in tensors)
 
 
 def _listed(what: str, names: Sequence[str]) -> list[str]:

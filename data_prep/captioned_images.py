@@ -25,6 +25,7 @@ from _script import run
 from condgen.data.bird_sentences import read_votes, sentences
 from condgen.data.captioned_folders import find_captioned
 from condgen.data.captioned_picture import CaptionedPicture
+from condgen.data.captioned_places import place_findings
 from condgen.data.captioned_tables import Columns
 from condgen.data.class_splits import assigned, disjoint
 from condgen.errors import UserError
@@ -55,7 +56,9 @@ def captioned_images(
     seed: Annotated[int, typer.Option(help="Of the choice for validation, and of such sentences.")] = 0,
 ) -> None:
     columns = Columns(image, captions, category, box, keypoints)
-    pictures: Sequence[CaptionedPicture] = find_captioned(source, columns).require_good(source)
+    found = find_captioned(source, columns)
+    places = place_findings(found.items) if not found.findings else ()  # else not all rows are here to compare
+    pictures: Sequence[CaptionedPicture] = replace(found, findings=(*found.findings, *places)).require_good(source)
     if disjoint_classes:
         described = {picture.category for picture in pictures if picture.captions}
         if "" in described:

@@ -19,7 +19,7 @@ import typer
 from _captioned import captions_of, prepare
 from _script import run
 
-from condgen.data.class_splits import assigned, disjoint, published
+from condgen.data.class_splits import assigned, disjoint, published, without_test
 from condgen.data.cub import read_cub, readable
 from condgen.data.sources import read_sources, unpacked
 
@@ -30,7 +30,9 @@ def cub_birds(
     source: Annotated[Path | None, typer.Option(help="Own copy: CUB_200_2011.tgz, or its unpacked folder.")] = None,
     lists: Annotated[Path | None, typer.Option(help="Folder with lists of the classes of each split.")] = None,
     validation_classes: Annotated[int, typer.Option(help="How many, without --lists.")] = 50,
-    test_classes: Annotated[int, typer.Option(help="How many, without --lists.")] = 50,
+    test_classes: Annotated[
+        int, typer.Option(help="How many, without --lists. 0 with them: theirs are validation, and all others train.")
+    ] = 50,
     seed: Annotated[int, typer.Option(help="Of the choice of classes.")] = 0,
 ) -> None:
     texts = captions_of(captions, output)
@@ -39,6 +41,8 @@ def cub_birds(
     classes = list(dict.fromkeys(bird.category for bird in birds))
     if lists is not None:
         splits = published(lists, classes)
+        if not test_classes:
+            splits = without_test(splits)
     else:
         splits = disjoint(classes, validation=validation_classes, test=test_classes, seed=seed)
     named = [replace(bird, category=readable(bird.category)) for bird in assigned(birds, splits)]

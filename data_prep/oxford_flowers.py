@@ -18,7 +18,7 @@ import typer
 from _captioned import captions_of, prepare
 from _script import run
 
-from condgen.data.class_splits import assigned, disjoint, published
+from condgen.data.class_splits import assigned, disjoint, published, without_test
 from condgen.data.oxford_flowers import read_flowers
 from condgen.data.sources import obtain, read_sources, unpacked
 
@@ -33,7 +33,9 @@ def oxford_flowers(
     ] = None,
     lists: Annotated[Path | None, typer.Option(help="Folder with lists of the classes of each split.")] = None,
     validation_classes: Annotated[int, typer.Option(help="How many, without --lists.")] = 20,
-    test_classes: Annotated[int, typer.Option(help="How many, without --lists.")] = 20,
+    test_classes: Annotated[
+        int, typer.Option(help="How many, without --lists. 0 with them: theirs are validation, and all others train.")
+    ] = 20,
     seed: Annotated[int, typer.Option(help="Of the choice of classes.")] = 0,
 ) -> None:
     texts = captions_of(captions, output)
@@ -48,6 +50,8 @@ def oxford_flowers(
     classes = list(dict.fromkeys(flower.category for flower in flowers))
     if lists is not None:
         splits = published(lists, classes)
+        if not test_classes:
+            splits = without_test(splits)
     else:
         splits = disjoint(classes, validation=validation_classes, test=test_classes, seed=seed)
     prepare(assigned(flowers, splits), output, seed=seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -107,6 +108,40 @@ def test_starting_from_a_model_says_what_was_taken(config, tmp_path):
     stranger.generator = torch.nn.Linear(1, 1)
     with pytest.raises(UserError, match=r"nothing of .* fits"):
         training.start_from(stranger, str(tmp_path / "model"))
+
+
+class Text(torch.nn.Module):
+    """The networks of a task that reads text, as far as weights go."""
+
+    config, saved_state, load_saved_state = None, torch.nn.Module.state_dict, torch.nn.Module.load_state_dict
+
+    def __init__(self):
+        super().__init__()
+        self.text_encoder, self.generator = torch.nn.Linear(2, 2), torch.nn.Linear(3, 3)
+
+    def players(self, config):
+        return ("generator",)
+
+
+def test_frozen_parts_come_first_and_of_a_player_that_gets_nothing_only_that_is_said(monkeypatch):
+    own, stored = Text(), {name: torch.ones(2, 2) for name in ("text_encoder.weight", "image_encoder.weight")}
+    monkeypatch.setattr(training, "_stored", lambda model: stored)
+    assert training.start_from(own, "RUN/model") == [
+        "text_encoder: 1 of 2 tensors taken from RUN/model",
+        "generator: starts fresh",
+        "  stored in RUN/model, without a place here: image_encoder.weight",
+    ]
+    assert torch.equal(own.text_encoder.weight, torch.ones(2, 2))
+
+
+def test_going_on_to_fewer_iterations_than_are_done_is_refused(config, tmp_path):
+    folder = tmp_path / "run"
+    training.run(config, folder)
+    shutil.rmtree(folder / "model")  # as when a run is killed before its first report
+    shorter = replace(config, trainer=replace(config.trainer, iterations=1))
+    with pytest.raises(UserError, match=r"run is already at iteration 2, past trainer.iterations=1; give 2 or more"):
+        training.run(shorter, folder, resume=True)
+    assert read(folder / "config.yaml") == config
 
 
 def test_a_game_that_starts_from_nothing_is_advised_against(config, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,12 @@ def run_command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
     return int(stop.value.code or 0), told.out, told.err
 
 
-def tiny_model(folder: Path, task: str, example: str, *, judged: bool = True) -> Path:
+def tiny_model(folder: Path, task: str, example: str, *, judged: bool = True, captions: Sequence[str] = ()) -> Path:
     """The folder `folder/tiny-<task>`, of one of the configs in the task's example.py.
 
     Args:
         judged: with the discriminator; else as an imported model.
+        captions: whose words the text encoder knows as those of its training.
     """
     config = tasks.part(task, "example").configs()[example]
     kind = tasks.part(task, "task").TASK
@@ -43,7 +45,10 @@ def tiny_model(folder: Path, task: str, example: str, *, judged: bool = True) ->
         optimizers={player: OptimizerConfig() for player in kind.players(config)},
     )
     path = folder / f"tiny-{task}"
-    training.save_model(kind(config), run, path)
+    built = kind(config)
+    if captions:
+        built.text_encoder.learn_vocabulary(captions)
+    training.save_model(built, run, path)
     if not judged:
         (path / TRAINING).unlink()
     return path

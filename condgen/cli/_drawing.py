@@ -29,6 +29,7 @@ COLUMNS = 8  # of a grid, unless each request has as many pictures
 LARGEST_GRID = 2500  # pictures
 PORTION = 256  # pictures that are in memory together
 LETTER = 7  # pixels in a grid's captions, about
+NEAR = 0.7  # likeness (`difflib`) from which a known word may have been meant
 NAME_LENGTH = 48  # letters of a text that make a file's name
 
 Note = Callable[[str], None]
@@ -131,7 +132,7 @@ def text_remarks(encoder: Any, text: str) -> list[str]:
 
 
 def _with_nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=NEAR)
     return f"{_short(word)!r}" + (f" (the nearest that it knows: {near[0]!r})" if near else "")
 
 
@@ -174,7 +175,8 @@ def draw_files(
         problems: lines on requests that have failed already.
 
     Raises:
-        UserError: the model cannot be loaded.
+        UserError: the model cannot be loaded; the only request, of the command line, cannot be drawn or its one file
+            not be written.
         typer.Exit: with code 1, when some request or file failed; each has had its line on stderr by then.
     """
     todo = [one for one in pictures if not (skip_existing and all(os.path.exists(path) for path in one.paths))]
@@ -196,13 +198,19 @@ def draw_files(
 
 
 def _ready(todo: Sequence[Wanted], drawer: Drawer, note: Note) -> tuple[list[tuple[Wanted, Request]], int]:
-    """The pictures whose requests the model can draw, and how many it cannot; a line is noted on each such request."""
+    """The pictures whose requests the model can draw, and how many it cannot; a line is noted on each such request.
+
+    Raises:
+        UserError: there is but one request, that of the command line, and it cannot be drawn.
+    """
     ready, broken = [], 0
     for asked, group in itertools.groupby(todo, key=lambda one: one.asked):
         pictures = list(group)
         try:
             request = drawer.request(asked, note)
         except UserError as problem:
+            if not asked.line:  # the command line's only request
+                raise
             note(str(problem))
             broken += len(pictures)
             continue
@@ -233,6 +241,8 @@ def _write(part: Sequence[tuple[Wanted, Request]], drawer: Drawer, progress: Pro
                     write(Picture(pixels), path)
             written += 1
         except UserError as problem:
+            if not one.asked.line and one.asked.count == 1:
+                raise
             progress.note(str(problem))
         progress.advance(one.picture.name)
     return written

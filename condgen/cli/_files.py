@@ -266,12 +266,16 @@ def _run_standard(inputs: Sequence[str], output: str, prepare: Callable[[], Proc
             target = Path(work, "stdout").with_suffix(endings.fallback)
         elif not names_file([str(source)], output, endings):
             target = Path(output, source.name).with_suffix(endings.fallback)
+        failed = False
         try:
             _attempt(process, source, target)
         except UserError as problem:
-            print(str(problem).replace(f"{work}{os.sep}", ""), file=sys.stderr)
-            raise typer.Exit(1) from None
-        if output == STANDARD:
+            text = str(problem).replace(str(target), "stdout") if output == STANDARD else str(problem)
+            print(text.replace(f"{work}{os.sep}", ""), file=sys.stderr)
+            failed = True
+        if output == STANDARD and target.is_file():  # also where a part of the input was left out
             with target.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+        if failed:
+            raise typer.Exit(1)

@@ -6,6 +6,7 @@ Features are (B, C, *spatial) with any number of spatial dimensions, also none. 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,38 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from condgen.conditioning.encoders import CodeSpace, LatentCode
-from condgen.conditioning.injection import concat_replicated
 
 if TYPE_CHECKING:
     from condgen.adversarial.objectives import Logits, Objective
 
 
-class ConcatJudge(nn.Module):
-    """Logits from features and the condition's vector side by side (Mirza and Osindero, 2014, arXiv 1411.1784).
-
-    The vector is replicated over space and joined to the features, as Reed et al. do (2016, section 4.1); two 1x1
-    convolutions follow, so that there is a logit for each position.
-
-    Args:
-        channels: of the features.
-        vector_width: of the condition's vector.
-        hidden: channels between the two convolutions.
-    """
-
-    def __init__(self, channels: int, vector_width: int, hidden: int):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(channels + vector_width, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
-
-    def forward(self, features: Tensor, vector: Tensor) -> Tensor:
-        """features: (B, C, *spatial), vector: (B, V) -> logits (B, 1, *spatial)."""
-        joined = concat_replicated(features, vector)
-        return self.layers(joined.movedim(1, -1)).movedim(-1, 1)  # a 1x1 convolution, whatever the rank
-
-
 class ProjectionJudge(nn.Module):
     """Logit phi(x) . (V y) + psi(phi(x)), phi summed over space (Miyato and Koyama, 2018, arXiv 1802.05637).
 
-    Args: as `ConcatJudge`; for one-hot vectors V is the paper's class embedding.
+    Args:
+        channels: of the features.
+        vector_width: of the condition's vector; for one-hot vectors V is the paper's class embedding.
     """
 
     def __init__(self, channels: int, vector_width: int):
@@ -136,25 +116,27 @@ def mutual_information_bound(
     return categorical + continuous_weight * (space.continuous * math.log(2) + log_density.sum(1).mean())
 
 
-def matching_aware_loss(
-    objective: Objective, real_right: Logits, real_wrong: Logits, fake_right: Logits, wrong_weight: float = 0.5
-) -> Tensor:
-    """The discriminator's loss when a real sample with a wrong condition must be rejected too.
+def matching_aware_losses(
+    objective: Objective, real: Logits, fake: Logits, mismatched: Mapping[str, tuple[Logits, float]]
+) -> dict[str, Tensor]:
+    """The discriminator's losses when real samples with a wrong condition must be rejected too, by name.
 
-    With minimax: -[log D(s_r) + (log(1 - D(s_w)) + log(1 - D(s_f))) / 2] (Reed et al., 2016, arXiv 1605.05396,
+    "adversarial" is that of the fakes, with the weight that the others leave. With minimax and weight 1/2 of wrong
+    sentences, the sum is -[log D(s_r) + (log(1 - D(s_w)) + log(1 - D(s_f))) / 2] (Reed et al., 2016, arXiv 1605.05396,
     algorithm 1). The generator's loss is the objective's own.
 
     Args:
-        objective: any; it sees the wrong pairs as a second kind of fakes.
-        real_right: logits of real samples with their own condition.
-        real_wrong: of real samples with another's, of another class or sentence; data sets draw one for each sample.
-        fake_right: of fakes with the condition they were made for.
-        wrong_weight: of the wrong pairs among all that is to be rejected, in [0, 1]; 0 leaves the objective as it is.
+        objective: any; it sees what is mismatched as further kinds of fakes.
+        real: logits of real samples with their own condition.
+        fake: of fakes with the condition they were made for.
+        mismatched: by name, logits of real samples with another's condition (data sets draw one for each sample), and
+            the kind's weight among all that is to be rejected; their sum is in [0, 1], what has weight 0 is left out.
     """
-    fake = objective.discriminator(real_right, fake_right)
-    if wrong_weight == 0:
-        return fake
-    return (1 - wrong_weight) * fake + wrong_weight * objective.discriminator(real_right, real_wrong)
+    kinds, rest = {name: kind for name, kind in mismatched.items() if kind[1]}, 1.0
+    for _, weight in kinds.values():
+        rest -= weight
+    losses = {"adversarial": rest * objective.discriminator(real, fake)}
+    return losses | {name: weight * objective.discriminator(real, wrong) for name, (wrong, weight) in kinds.items()}
 
 
 def _mean_over_space(features: Tensor) -> Tensor:

@@ -48,8 +48,8 @@ def box_mask(box: Tensor, size: int) -> Tensor:
 def heat_maps(keypoints: Tensor, size: int) -> Tensor:
     """A map for each keypoint, 1 in the cell that it lies in: (B, K, 3) -> (B, K, size, size); all 0 if not visible.
 
-    The authors' code rounds where this rounds down: it puts most points into the cell before their own, and a mirrored
-    point not into the mirrored cell.
+    The authors' code rounds where this rounds down: it puts about half of the points into the cell before their own,
+    and a mirrored point not into the mirrored cell.
     """
     column, row = (keypoints[..., :2].float() * size).floor().clamp(0, size - 1).long().unbind(-1)
     cells = F.one_hot(row * size + column, size * size).to(keypoints.dtype)

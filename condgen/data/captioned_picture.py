@@ -21,7 +21,7 @@ REPLACEMENT = "\ufffd"  # what a decoder once put in the place of what it could 
 
 @dataclass(frozen=True)
 class CaptionedPicture:
-    """A picture and what is said of it. Coordinates are pixels of the picture as it is stored: x right, y down."""
+    """A picture and what is said of it. Coordinates are pixels of the picture as displayed: x right, y down."""
 
     path: Path
     name: str  # without ending, perhaps with folders

@@ -12,6 +12,7 @@ import numpy as np
 
 from condgen.data.captioned_folders import find_captioned
 from condgen.data.captioned_picture import CaptionedPicture, with_schema
+from condgen.data.captioned_places import place_findings
 from condgen.data.findings import WHOLE_FILE, Finding
 from condgen.data.image import read_rgb
 from condgen.data.left_out import findings_of
@@ -88,6 +89,8 @@ def prepare(
     for picture in found.items:
         findings += _lacking(picture, source, known, needs_box=needs_box, needs_keypoints=needs_keypoints)
     findings += _about_all(source, found.items, findings)
+    if not any(finding.is_error for finding in findings):  # else not all rows are here to compare
+        findings += place_findings(found.items)
     if any(finding.is_error for finding in findings):
         return findings
     made = prepare_captioned(found.items, output, fraction=fraction, seed=seed, keypoints=known)

@@ -3,7 +3,7 @@
 image (file, file_name)       a path that starts at the table's folder, or at a folder images beside the table
 captions (caption, text)      JSON: a text or a list of texts; elsewhere one text; rows of one picture are joined
 class (class_name, label)     optional
-box (bbox), or x, y, w, h     optional; left top corner, width and height in pixels of the file
+box (bbox), or x, y, w, h     optional; left top corner, width and height in pixels of the file, all four or none
 keypoints (parts)             optional; {"tail": [x, y], "beak": null, "crown": [x, y, visible]}, in a CSV as JSON
 split                         optional; train, validation or test
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -76,35 +76,36 @@ def read_table(table: Path, columns: Columns | None = None) -> tuple[list[Captio
     Raises:
         UserError: the table cannot be read, or is of another kind.
     """
-    rows = table_rows(table)
+    rows, findings = table_rows(table)
     present = list(dict.fromkeys(name for _, row in rows for name in row))
     wanted = columns or Columns()
     if missing := wanted.missing_in(present):
         problem = f"no column {' and no '.join(missing)}; it has {', '.join(present) or 'none'}"
-        return [], [Finding(WHOLE_FILE, str(table), problem, "rename its columns, or say which of them to take")]
+        absent = Finding(WHOLE_FILE, str(table), problem, "rename its columns, or say which of them to take")
+        return [], [absent] if rows or not findings else findings
     known = wanted.found_in(present)
-    pictures, findings = [], []
+    pictures = []
     for line, row in rows:
         try:
-            pictures.append(_picture(table, known, line, row))
+            pictures.append(_picture(table, known, line, row, present))
         except ValueError as problem:
             reason, _, fix = str(problem).partition("; ")
             findings.append(Finding(line, str(row.get(known.image) or ""), reason, fix or "correct the row"))
     return _joined(pictures), findings
 
 
-def table_rows(table: Path) -> list[tuple[int, Fields]]:
-    """Line and fields of each row; cells that are empty are left out.
+def table_rows(table: Path) -> tuple[list[tuple[int, Fields]], list[Finding]]:
+    """Line and fields of each row, where cells that are empty are left out, and a finding for each with too many cells.
 
     Raises:
         UserError: the table cannot be read, or is of another kind.
     """
     if table.suffix.lower() == ".jsonl":
-        return [(row.line, row.fields) for row in Manifest.read(table).all_rows]
+        return [(row.line, row.fields) for row in Manifest.read(table).all_rows], []
     if table.suffix.lower() not in (*SUFFIXES, ".txt"):
         raise UserError(f"{table} is no folder, and no table that ends in {', '.join(SUFFIXES)}")
     try:
-        return list(_separated_rows(table))
+        return _separated_rows(table)
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise UserError(f"{table} cannot be read as a table: {problem}; save it as CSV in UTF-8") from None
 
@@ -115,7 +116,9 @@ def captions_by_stem(table: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: the table cannot be read, or a row has no picture or no text as caption.
     """
-    rows = table_rows(table)
+    rows, findings = table_rows(table)
+    for finding in findings:
+        raise UserError(f"{table}:{finding.line}: {finding.problem}; {finding.fix}")
     present = list(dict.fromkeys(name for _, row in rows for name in row))
     columns = Columns()
     if missing := columns.missing_in(present):
@@ -131,25 +134,34 @@ def captions_by_stem(table: Path) -> dict[str, tuple[str, ...]]:
     return captions
 
 
-def _separated_rows(table: Path) -> Iterator[tuple[int, Fields]]:
+def _separated_rows(table: Path) -> tuple[list[tuple[int, Fields]], list[Finding]]:
+    rows, findings = [], []
     with table.open(newline="", encoding="utf-8-sig") as file:
         header = file.readline()
         file.seek(0)
-        reader = csv.DictReader(file, delimiter=max(DELIMITERS, key=header.count), skipinitialspace=True)
+        delimiter = max(DELIMITERS, key=header.count)
+        reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
         for row in reader:
+            excess = row.pop(None, [])
             cells = {name.strip(): cell.strip() for name, cell in row.items() if name and cell and cell.strip()}
-            yield reader.line_num, cells
+            if any(cell.strip() for cell in excess):
+                problem = f"{len(row) + len(excess)} cells for {len(row)} columns"
+                fix = f"put the caption in quotes, as every cell that has {delimiter!r} in it"
+                findings.append(Finding(reader.line_num, str(table), problem, fix))
+            elif cells:
+                rows.append((reader.line_num, cells))
+    return rows, findings
 
 
-def _picture(table: Path, columns: Columns, line: int, row: Fields) -> CaptionedPicture:
+def _picture(table: Path, columns: Columns, line: int, row: Fields, present: Sequence[str]) -> CaptionedPicture:
     """Raises ValueError: `problem; fix`."""
     path = _file(table, _text(row, columns.image))
     split = str(row.get("split") or "").strip().lower()
     if split and split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown; write train, validation or test")
-    cells = next((names for names in BOX_COLUMNS if all(row.get(name) is not None for name in names)), ())
     box = _parsed(row, columns.box)
-    if box is None and cells:
+    cells = () if box is not None else _box_cells(row, present)
+    if cells:
         box = [_number(row[name]) for name in cells]
     keypoints = _parsed(row, columns.keypoints)
     consumed = {getattr(columns, one.name) for one in fields(columns)} | {*cells, *OWN_FIELDS}
@@ -164,6 +176,19 @@ def _picture(table: Path, columns: Columns, line: int, row: Fields) -> Captioned
         further={name: value for name, value in row.items() if name not in consumed},
         line=line,
     )
+
+
+def _box_cells(row: Fields, present: Sequence[str]) -> Sequence[str]:
+    """The columns of a row's box; empty: it has none. Raises ValueError where some of the four are missing."""
+    for names in BOX_COLUMNS:
+        stated = [name for name in names if row.get(name) is not None]
+        if len(stated) == len(names):
+            return names
+        are_of_picture = stated == ["width", "height"]
+        if len(stated) == 3 or (stated and not are_of_picture and set(names) <= {*present}):
+            missing = " and no ".join(name for name in names if name not in stated)
+            raise ValueError(f"{', '.join(stated)}, but no {missing}; state {', '.join(names)}, or none of them")
+    return ()
 
 
 def _text(row: Fields, column: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +14,16 @@ from torch import Tensor
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.errors import UserError
 
+Item = TypeVar("Item")
+
 TRIES = 64  # random rows looked at for one that says something else, before all of them are
+
+
+def spread(rows: Sequence[Item], count: int) -> list[Item]:
+    """So many rows from all over a split, which may be sorted by class, in its order; always the same ones."""
+    if len(rows) <= count:
+        return list(rows)
+    return [rows[number] for number in sorted(np.random.default_rng(0).permutation(len(rows))[:count])]
 
 
 class Captions:

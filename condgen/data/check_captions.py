@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from condgen.data.captioned_picture import Keypoints
 from condgen.data.findings import WHOLE_FILE, File, Finding
 from condgen.data.locations import box_of, keypoint_names, keypoints_of
 from condgen.data.manifest import Manifest, Row, Split
@@ -46,9 +47,9 @@ def place_findings(file: File) -> Iterator[Finding]:
     """Of a row whose box and keypoints are well formed: how they lie in its picture."""
     size, fields = file.look.size, file.row.fields
     if size and "box" in fields:
-        yield from map(file.finding, _box_problems(box_of(file.row), size, file.by))
+        yield from map(file.finding, box_problems(box_of(file.row), size, file.by))
     if size and "keypoints" in fields:
-        yield from map(file.finding, _keypoint_problems(keypoints_of(file.row), size, file.by))
+        yield from map(file.finding, keypoint_problems(keypoints_of(file.row), size, file.by))
 
 
 def class_findings(rows: Iterable[Row]) -> Iterator[Finding]:
@@ -154,7 +155,8 @@ def _name_findings(row: Row, names: Sequence[str]) -> Iterator[Finding]:
         yield _finding(row, "keypoints in another order", fix, is_error=False)
 
 
-def _box_problems(box: Sequence[float], size: Sequence[int], by: str) -> Iterator[Problem]:
+def box_problems(box: Sequence[float], size: Sequence[int], by: str) -> Iterator[Problem]:
+    """How a box lies in a picture of `size`, width and height, `by` in words."""
     left, top, width, height = box
     outside = (-left, -top, left + width - size[0], top + height - size[1])  # on each side
     if left >= size[0] or top >= size[1] or left + width <= 0 or top + height <= 0:
@@ -164,7 +166,8 @@ def _box_problems(box: Sequence[float], size: Sequence[int], by: str) -> Iterato
         yield Problem(text, "it is cut at the edge; if that is not meant, mend it", is_error=False)
 
 
-def _keypoint_problems(keypoints: dict, size: Sequence[int], by: str) -> Iterator[Problem]:
+def keypoint_problems(keypoints: Keypoints, size: Sequence[int], by: str) -> Iterator[Problem]:
+    """How keypoints lie in a picture of `size`, width and height, `by` in words."""
     seen = {name: place for name, place in keypoints.items() if place is not None}
     out = [name for name, (x, y) in seen.items() if not (0 <= x <= size[0] and 0 <= y <= size[1])]
     if out and len(out) == len(seen):

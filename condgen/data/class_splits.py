@@ -66,6 +66,16 @@ def published(lists: Path, folders: Sequence[str]) -> dict[str, Split]:
     return splits
 
 
+def without_test(splits: Mapping[str, Split]) -> dict[str, Split]:
+    """The last training of the published protocol: classes of test are validation, those of validation train, too.
+
+    Without classes of test, as they are.
+    """
+    if Split.TEST not in splits.values():
+        return dict(splits)
+    return {name: Split.VALIDATION if split is Split.TEST else Split.TRAIN for name, split in splits.items()}
+
+
 def assigned(pictures: Iterable[CaptionedPicture], splits: Mapping[str, Split]) -> list[CaptionedPicture]:
     """The same pictures, each with the split of its class."""
     return [replace(picture, split=splits[picture.category]) for picture in pictures]

@@ -115,7 +115,7 @@ def read_requests(path: Path, *, count: int = 1, seed: int = 0) -> tuple[list[As
             try:
                 with _saying(where):
                     fields = {"count": count, "seed": seed, **_object(line)}
-                    requests.append(Asked(**_checked(fields), line=number, where=where))
+                    requests.append(Asked(**checked(fields), line=number, where=where))
             except UserError as problem:
                 problems.append(str(problem))
     if not requests and not problems:
@@ -221,7 +221,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+def checked(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a row, each of the type that `Asked` says."""
     for name in fields:
         if name not in FIELDS:
@@ -232,7 +232,7 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     _refuse_no_count("seed", fields["seed"], 0, LARGEST_SEED)
     box, points, output = (fields.get(name) for name in ("box", "keypoints", "output"))
     if not isinstance(points, dict | None):
-        raise UserError(f'keypoints must be an object such as {{"left eye": [20, 14]}}, not {points!r}')
+        raise UserError(f'keypoints must be an object such as {{"left eye": [20, 14]}}, not {shown(points)}')
     return {
         **fields,
         "box": None if box is None else _four(box, box),
@@ -260,9 +260,9 @@ def _file_name(name: Any) -> str:
     return name
 
 
-def _four(numbers: Any, shown: Any) -> tuple[float, ...]:
+def _four(numbers: Any, written: Any) -> tuple[float, ...]:
     if not _are_numbers(numbers, 4):
-        raise UserError(f"box {shown!r} is not four numbers X,Y,W,H: left top corner, width and height")
+        raise UserError(f"box {shown(written)} is not four numbers X,Y,W,H: left top corner, width and height")
     return tuple(numbers)
 
 
@@ -273,7 +273,7 @@ def _two(numbers: Any, name: str) -> tuple[float, ...]:
 
 
 def _are_numbers(values: Any, count: int) -> bool:
-    if not isinstance(values, list) or len(values) != count:
+    if not isinstance(values, list | tuple) or len(values) != count:
         return False
     plain = (isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return all(plain) and all(abs(value) <= _FARTHEST for value in values)
@@ -287,3 +287,9 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def shown(value: Any) -> str:
+    """A value in one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

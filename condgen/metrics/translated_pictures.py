@@ -60,8 +60,9 @@ def refuse_unknown(
     Args:
         own, further: metrics that are always measured, and those to ask for.
     """
+    known = " and ".join(", ".join(names) for names in (own, further) if names)
     for name in set(also) - set(further):
-        raise UserError(f"there is no metric {name!r} here besides {', '.join(own)} and {', '.join(further)}")
+        raise UserError(f"there is no metric {name!r} here besides {known}")
     for name in set(weights) - set(also):
         raise UserError(f"weights for {name!r}, which is not measured: add --also {name}")
 

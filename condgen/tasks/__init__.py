@@ -14,7 +14,8 @@ A task folder holds, under these names:
                  measure(pipeline, config): the left-out part, as evaluate gives it
                  show(before, after, config, folder): a picture or sounds to compare; its path
                  MAIN: measures that say which model is better, first first -> whether more is better
-                 ROWS, NEXT: what the data consists of, and the command to try the result with, in words
+                 ROWS, NEXT: what the data consists of, and the command to try the result with, in words; the command
+                 may be a function of the run's config
 """
 
 from __future__ import annotations

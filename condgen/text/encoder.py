@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from condgen.errors import UserError
 from condgen.text.recurrence import Recurrence
 from condgen.text.vocabulary import StoredBytes, Words
 
@@ -127,8 +128,10 @@ class SentenceEncoder(nn.Module):
         """Sentences -> vectors (N, width), fp32 on the CPU, without gradient; in portions, computed on its device.
 
         Raises:
-            UserError: as `tokenize`.
+            UserError: as `tokenize`, or one text is given in place of several.
         """
+        if isinstance(sentences, str):  # which would be taken as a list of letters
+            raise UserError(f"sentences must be a list, not the text {sentences[:40]!r} alone; put it in brackets")
         device, vectors = self.place.device, [torch.empty(0, self.width)]
         for start in range(0, len(sentences), PORTION):
             tokens = self.tokenize(sentences[start : start + PORTION])

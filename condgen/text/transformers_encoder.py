@@ -96,8 +96,8 @@ def _load(model: str, revision: str) -> tuple[Any, nn.Module]:
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as problem:
         reason = " ".join(str(problem).split()).split(". ")[0][:200]
         raise UserError(
-            f"the text encoder {model!r} cannot be had ({reason}); set model.text.model to a folder with its "
-            "files, or to the id of a model on the hub that can be reached"
+            f"the text encoder {model!r} cannot be had ({reason}); name a folder with its files, or a model on a hub "
+            "that can be reached (in a config model.text.model=ID, of a verb --model transformers:ID)"
         ) from None
     if network.config.is_encoder_decoder:
         network = network.get_encoder()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import warnings
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -36,7 +36,7 @@ def sentence_vectors(encoder: SentenceEncoder, sentences: Sequence[str], *, cach
     """Sentences -> vectors (N, width), fp32 on the CPU; computed are only those that no run has computed before.
 
     Any number of processes may do this at the same time. A damaged cache is made anew; where none can be kept, all
-    is computed, with a warning.
+    is computed, and a line on stderr says so.
 
     Args:
         cache: folder; without one, `cache_folder()`.
@@ -90,7 +90,7 @@ def _kept(path: Path, computed: dict[str, np.ndarray]) -> bool:
 
 
 def _warn(path: Path, problem: Exception) -> bool:
-    warnings.warn(f"sentence vectors are not kept in {path.parent} ({problem}); set {CACHE}=FOLDER", stacklevel=2)
+    print(f"condgen: sentence vectors are not kept in {path.parent} ({problem}); set {CACHE}=FOLDER", file=sys.stderr)
     return False
 
 

@@ -53,8 +53,11 @@ done
 [[ -z $text || -z $first ]] || fail "--second-stage brings its sentence encoder: leave out --text"
 [[ -z $data || -n $first ]] || form=own
 config=gan_cls${form:+_$form}
-[[ $set != coco || -n $form ]] || config=gan_cls_coco
-[[ -z $first ]] || config=gan_cls_second_stage
+[[ $set == flowers || -n $form ]] || config=gan_cls_$set
+if [[ -n $first ]]; then
+  config=gan_cls_second_stage
+  [[ $set != birds || -n $data ]] || config=gan_cls_second_stage_birds
+fi
 output=${output:-runs/$config}
 manifest=$output/data/manifest.jsonl
 require_condgen
@@ -74,7 +77,8 @@ if wanted 1; then
     [[ -n $captions ]] || fail "--set $set needs --captions PLACE; data_prep/oxford_flowers.py and cub_birds.py say where from"
     script=oxford_flowers
     [[ $set == flowers ]] || script=cub_birds
-    prepare "$script" --captions "$captions" ${lists:+--lists "$lists"} "${own[@]}"
+    # as many classes as the authors train on, 82 and 150; the others, 20 and 50, are validation
+    prepare "$script" --captions "$captions" ${lists:+--lists "$lists"} --test-classes 0 "${own[@]}"
   fi
 fi
 

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Sentence encoder by joint embedding, from captioned pictures to a model and its figures. See README.md beside this file.
 #
-#   recipes/joint_embedding/run.sh [--stage 1] [--stop-stage 4] [--source DIR --captions DIR | --data DIR
-#                                  [--validation-classes N]] [--output DIR] [--birds | --features | --shapes | --mini] [key=value ...]
+#   recipes/joint_embedding/run.sh [--stage 1] [--stop-stage 4] [--source DIR --captions DIR [--lists DIR]
+#                                  | --data DIR [--validation-classes N]] [--output DIR]
+#                                  [--birds | --features | --shapes | --mini] [key=value ...]
 #
 #   stage 1  prepare data     CUB-200-2011 from --source with --captions, or captioned pictures of your own from --data
 #   stage 2  train            sentences and pictures of a class find one another
-#   stage 3  evaluate         zero-shot classification and retrieval, on classes that training has not seen
+#   stage 3  evaluate         classification and retrieval of the left-out pictures; of CUB and with --validation-classes
+#                             zero-shot: their classes are in no training
 #   stage 4  samples          sentences as vectors, and the pictures found for some
 #
 #   --source      folder or archive of CUB-200-2011
 #   --captions    folder or archive of Reed et al.'s captions of it
+#   --lists       folder with the published lists of its classes
 #   --data        own pictures with captions and classes: a table or a folder; see data_prep/captioned_images.py
 #   --validation-classes   so many of their classes are left out of training; 0 (default): a tenth of the pictures
 #   --birds       an image encoder of ours learns along, on what is in the boxes: small sets, no download
@@ -22,7 +25,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../functions.sh"
-original="" captions="" data="" apart=0 output="" form="" overrides=()
+original="" captions="" lists="" data="" apart=0 output="" form="" overrides=()
 
 while (($#)); do
   case $1 in
@@ -30,6 +33,7 @@ while (($#)); do
     --stop-stage) number "$@"; stop_stage=$2; shift 2 ;;
     --source) need "$@"; original=$2; shift 2 ;;
     --captions) need "$@"; captions=$2; shift 2 ;;
+    --lists) need "$@"; lists=$2; shift 2 ;;
     --data) need "$@"; data=$2; shift 2 ;;
     --validation-classes) need "$@"; apart=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
@@ -47,6 +51,7 @@ case $form in
   features) [[ -f $data ]] || fail "--features needs the manifest of rows with features: give it with --data" ;;
   *) [[ -n $original$data ]] || fail "the pictures are missing: give --source or --data, or draw some by --shapes" ;;
 esac
+[[ -z $lists || -n $original ]] || fail "--lists are of the classes of --source: give both"
 [[ -z $original || -n $captions ]] || fail "--source needs the captions: give them with --captions"
 case $form in
   "") config=joint_embedding ;;
@@ -68,7 +73,9 @@ if wanted 1; then
       if [[ -n $data ]]; then
         prepare captioned_images "$data" -o "$output/data" --disjoint-classes "$apart"
       else
-        prepare cub_birds --source "$original" --captions "$captions" -o "$output/data"
+        # as many classes as the authors train on, 150; the other 50 are validation
+        prepare cub_birds --source "$original" --captions "$captions" -o "$output/data" \
+          ${lists:+--lists "$lists"} --test-classes 0
       fi ;;
   esac
 fi

@@ -6,6 +6,7 @@ import pytest
 from painter import Painter, pixels, red, refused, wishes
 from tiny_models import run_command
 
+from condgen.cli import _drawing
 from condgen.data.draw_requests import Place
 
 
@@ -25,6 +26,12 @@ def test_words_that_the_text_encoder_has_never_seen(draw, tmp_path):
     assert error.count("never seen 'green'") == 1, "once a text"
     assert f"{file}:1: warning: " in error
     assert f"{file}:3: " in error
+
+
+@pytest.mark.parametrize(("word", "near"), [("purple", None), ("pictures", "picture"), ("tringle", "triangle")])
+def test_only_a_word_that_is_like_another_one_may_have_been_meant(word, near):
+    remark = _drawing._with_nearest(word, ["picture", "triangle", "red"])
+    assert remark == (f"{word!r} (the nearest that it knows: {near!r})" if near else repr(word))
 
 
 def test_a_text_that_is_longer_than_the_encoder_reads(draw):
@@ -60,7 +67,8 @@ def test_a_text_that_is_longer_than_the_encoder_reads(draw):
 )
 def test_mistakes_are_one_line_and_leave_nothing_behind(arguments, says, draw, tmp_path):
     error = refused(draw(*arguments), says)
-    assert len([line for line in error.splitlines() if "0 done" not in line]) == 1
+    assert len(error.splitlines()) == 1
+    assert error.startswith("condgen: ")
     assert not list(tmp_path.iterdir())
 
 
@@ -91,3 +99,10 @@ def test_a_file_that_cannot_be_written_costs_one_line_and_not_the_others(draw, t
     assert "taken" in error.splitlines()[0]
     assert error.splitlines()[1] == "1 done, 0 skipped (already there), 1 failed"
     assert red(pixels("two.png"))
+
+
+def test_the_only_picture_that_cannot_be_written_is_one_line(draw, tmp_path):
+    (tmp_path / "taken").write_text("no folder")
+    error = refused(draw("a red bird", "--box", "0,0,8,8", "-o", "taken/one.png"), "taken")
+    assert error.startswith("condgen: ")
+    assert len(error.splitlines()) == 1

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from condgen.adversarial.objectives import ObjectiveName, objective
@@ -13,33 +12,13 @@ from condgen.conditioning.judging import (
     AuxiliaryClassifier,
     CodePrediction,
     CodeRegressor,
-    ConcatJudge,
     ProjectionJudge,
     auxiliary_class_loss,
-    matching_aware_loss,
+    matching_aware_losses,
     mutual_information_bound,
 )
 
 SPATIAL = [(), (5,), (3, 4), (2, 3, 2)]
-
-
-@pytest.mark.parametrize("spatial", SPATIAL)
-def test_concat_judge_judges_each_position_alike(spatial):
-    judge, features, vector = ConcatJudge(3, 2, hidden=8), torch.randn(2, 3, *spatial), torch.randn(2, 2)
-    logits = judge(features, vector)
-    assert logits.shape == (2, 1, *spatial)
-    first = features.reshape(2, 3, -1)[..., 0]
-    torch.testing.assert_close(logits.reshape(2, -1)[:, :1], judge(first, vector))
-    assert not torch.allclose(judge(features, vector + 1), logits)
-
-
-def test_concat_judge_is_two_1x1_convolutions():
-    judge, features, vector = ConcatJudge(3, 2, hidden=8), torch.randn(2, 3, 4, 4), torch.randn(2, 2)
-    first, last = judge.layers[0], judge.layers[2]
-    joined = torch.cat([features, vector[:, :, None, None].expand(-1, -1, 4, 4)], 1)
-    hidden = F.leaky_relu(F.conv2d(joined, first.weight[:, :, None, None], first.bias), 0.2)
-    wanted = F.conv2d(hidden, last.weight[:, :, None, None], last.bias)
-    torch.testing.assert_close(judge(features, vector), wanted)
 
 
 @pytest.mark.parametrize("spatial", SPATIAL)
@@ -159,38 +138,49 @@ class TestCodes:
 
 class TestMatchingAware:
     @pytest.mark.parametrize("name", ObjectiveName)
-    def test_right_and_wrong_count_half_each(self, name):
+    def test_kinds_share_the_weight_by_name(self, name):
         game = objective(name)
-        right, wrong, fake = torch.randn(3, 4, 1)
-        loss = matching_aware_loss(game, right, wrong, fake)
-        torch.testing.assert_close(loss, (game.discriminator(right, fake) + game.discriminator(right, wrong)) / 2)
-        plain = matching_aware_loss(game, right, wrong, fake, wrong_weight=0)
-        assert torch.equal(plain, game.discriminator(right, fake))
+        real, fake, text, place = torch.randn(4, 4, 1)
+        losses = matching_aware_losses(game, real, fake, {"wrong_text": (text, 0.5), "wrong_place": (place, 0.2)})
+        assert list(losses) == ["adversarial", "wrong_text", "wrong_place"]
+        torch.testing.assert_close(losses["adversarial"], 0.3 * game.discriminator(real, fake))
+        torch.testing.assert_close(losses["wrong_text"], 0.5 * game.discriminator(real, text))
+        torch.testing.assert_close(losses["wrong_place"], 0.2 * game.discriminator(real, place))
+
+    def test_without_mismatches_it_is_the_plain_game(self):
+        game, (real, fake) = objective(ObjectiveName.MINIMAX), torch.randn(2, 4, 1)
+        for mismatched in ({}, {"wrong_text": (real, 0.0)}):
+            losses = matching_aware_losses(game, real, fake, mismatched)
+            assert losses == {"adversarial": game.discriminator(real, fake)}
 
     def test_reed_algorithm_1(self):
         right, wrong, fake = torch.randn(3, 4, 1)
         s_r, s_w, s_f = torch.sigmoid(right), torch.sigmoid(wrong), torch.sigmoid(fake)
         wanted = -(s_r.log().mean() + ((1 - s_w).log().mean() + (1 - s_f).log().mean()) / 2)
-        torch.testing.assert_close(matching_aware_loss(objective(ObjectiveName.MINIMAX), right, wrong, fake), wanted)
+        losses = matching_aware_losses(objective(ObjectiveName.MINIMAX), right, fake, {"wrong_text": (wrong, 0.5)})
+        torch.testing.assert_close(sum(losses.values()), wanted)
 
     def test_several_discriminators(self):
         right, wrong, fake = ([torch.randn(2, 1), torch.randn(2, 1, 3, 3)] for _ in range(3))
         game = objective(ObjectiveName.HINGE)
-        apart = [matching_aware_loss(game, *logits) for logits in zip(right, wrong, fake, strict=True)]
-        torch.testing.assert_close(matching_aware_loss(game, right, wrong, fake), apart[0] + apart[1])
+
+        def total(right, wrong, fake):
+            return sum(matching_aware_losses(game, right, fake, {"wrong_text": (wrong, 0.5)}).values())
+
+        apart = [total(*logits) for logits in zip(right, wrong, fake, strict=True)]
+        torch.testing.assert_close(total(right, wrong, fake), apart[0] + apart[1])
 
 
 def test_a_judge_learns_to_tell_right_from_wrong_conditions():
     torch.manual_seed(0)
     labels = torch.arange(4).repeat(4)
     sample, vector = nn.functional.one_hot(labels, 4).float() + 0.1 * torch.randn(16, 4), one_hot(labels, 4)
-    wrong, fake = vector.roll(1, 0), torch.randn(16, 4)
-    for judge in (ProjectionJudge(4, 4), ConcatJudge(4, 4, hidden=16)):
-        optimizer = torch.optim.Adam(judge.parameters(), 2e-2)
-        for _ in range(150):
-            logits = judge(sample, vector), judge(sample, wrong), judge(fake, vector)
-            loss = matching_aware_loss(objective(ObjectiveName.NON_SATURATING), *logits)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        assert (judge(sample, vector) > judge(sample, wrong)).all()
+    wrong, fake, judge = vector.roll(1, 0), torch.randn(16, 4), ProjectionJudge(4, 4)
+    game, optimizer = objective(ObjectiveName.NON_SATURATING), torch.optim.Adam(judge.parameters(), 2e-2)
+    for _ in range(150):
+        mismatched = {"wrong_text": (judge(sample, wrong), 0.5)}
+        losses = matching_aware_losses(game, judge(sample, vector), judge(fake, vector), mismatched)
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+    assert (judge(sample, vector) > judge(sample, wrong)).all()

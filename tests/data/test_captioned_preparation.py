@@ -133,6 +133,16 @@ def test_what_is_missing_is_a_finding_and_nothing_is_written(tmp_path, changes, 
         assert finding.line == 3
 
 
+def test_places_are_judged_by_the_table_of_the_user(tmp_path):
+    lines = ["image,caption,x,y,w,h", "0.png,bird 0,1,1,5,5", "1.png,bird 1,1,1,0,5", "2.png,bird 2,1,1,5,5"]
+    for number in range(3):
+        draw(tmp_path / f"in/{number}.png", number)
+    (tmp_path / "in/captions.csv").write_text("\n".join(lines))
+    (finding,) = wanted(tmp_path / "in", tmp_path / "out")
+    assert (finding.line, finding.problem) == (3, "box [1.0, 1.0, 0.0, 5.0] has no extent")
+    assert not (tmp_path / "out").exists()
+
+
 def test_pictures_that_say_nothing_of_their_own_are_findings(tmp_path):
     def problems(name, *lines):
         return [one.problem for one in wanted(own(tmp_path / name, lines), tmp_path / "out")]

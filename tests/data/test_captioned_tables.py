@@ -105,6 +105,8 @@ def test_columns_of_other_names_are_said(tmp_path):
         ({"box": [1, 2, 3]}, "box is not four numbers"),
         ({"box": "1,2,three,4"}, "box is no JSON"),
         ({"x": 1, "y": 2, "w": "wide", "h": 3}, "box is not four numbers"),
+        ({"x": 1, "y": 2, "w": 3}, "x, y, w, but no h"),
+        ({"x": 1, "height": 3, "width": 3}, "x, width, height, but no y"),
         ({"keypoints": {"tail": [1]}}, "keypoint 'tail' is neither [x, y] nor null"),
         ({"keypoints": "{tail: 1}"}, "keypoints is no JSON"),
     ],
@@ -116,6 +118,32 @@ def test_each_bad_row_is_a_finding_with_its_line(tmp_path, row, problem):
     assert [one.path.name for one in pictures] == ["b.png"]
     assert (finding.line, finding.problem, finding.is_error) == (2, problem, True)
     assert finding.fix
+
+
+def test_a_box_that_is_there_in_part_is_a_finding(tmp_path):
+    text = "image,caption,x,y,w,h\na.png,one,1,2,,\nb.png,two,1,2,3,4\n"
+    (picture,), (finding,) = read_table(table(tmp_path, "t.csv", text))
+    assert picture.box == (1.0, 2.0, 3.0, 4.0)
+    assert (finding.line, finding.file, finding.problem) == (2, "a.png", "x, y, but no w and no h")
+    assert finding.fix == "state x, y, w, h, or none of them"
+    text = "image,caption,width,height,x,y\na.png,one,20,16,,\nb.png,two,20,16,1,2\n"
+    pictures, findings = read_table(table(tmp_path, "t.csv", text))
+    assert [one.box for one in pictures] == [None, (1.0, 2.0, 20.0, 16.0)]  # those of a.png are the picture's
+    assert findings == []
+
+
+def test_a_row_with_too_many_cells_is_a_finding(tmp_path):
+    rows = ["image,caption,class", "a.png,red, small,bird", "b.png,blue,fish,", ",,"]
+    path = table(tmp_path, "t.csv", "\n".join(rows))
+    (picture,), (finding,) = read_table(path)
+    assert (picture.captions, picture.category, picture.line) == (("blue",), "fish", 3)
+    assert (finding.line, finding.file, finding.problem) == (2, str(path), "4 cells for 3 columns")
+    assert finding.fix == "put the caption in quotes, as every cell that has ',' in it"
+    assert finding.is_error
+    with pytest.raises(UserError, match=r"t\.csv:2: 4 cells for 3 columns; put the caption in quotes"):
+        captions_by_stem(path)
+    path.write_text("\n".join(rows[:2]))
+    assert read_table(path) == ([], [finding])
 
 
 def test_what_is_no_table_is_refused(tmp_path):

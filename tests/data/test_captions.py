@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from condgen.data import manifest as manifests
-from condgen.data.captions import Captions, CaptionTokens, CaptionVectors, class_of, sentences_of
+from condgen.data.captions import Captions, CaptionTokens, CaptionVectors, class_of, sentences_of, spread
 from condgen.data.manifest import Row
 from condgen.errors import UserError
 
@@ -37,6 +37,15 @@ def test_of_one_split(tmp_path):
     assert Captions.read(tmp_path / "m.jsonl", "test").sentences == ("b",)
     with pytest.raises(UserError, match="no rows of split 'validation'"):
         Captions.read(tmp_path / "m.jsonl", "validation")
+
+
+def test_rows_from_all_over_a_split():
+    assert spread(list(range(5)), 9) == [0, 1, 2, 3, 4]
+    chosen = spread(range(1000), 10)
+    assert len(set(chosen)) == 10
+    assert chosen == sorted(chosen)
+    assert chosen[0] < 500 < chosen[-1]
+    assert chosen == spread(range(1000), 10)
 
 
 def test_wrong_rows_are_of_another_class():

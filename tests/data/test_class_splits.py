@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from condgen.data.captioned_picture import CaptionedPicture
-from condgen.data.class_splits import assigned, disjoint, published
+from condgen.data.class_splits import assigned, disjoint, published, without_test
 from condgen.data.manifest import Split
 from condgen.errors import UserError
 
@@ -60,6 +60,13 @@ def test_lists_of_names_as_those_of_xian(tmp_path):
         testclasses="200.Wren\n\n",
     )
     assert published(folder, BIRDS) == dict(zip(BIRDS, [TRAIN, VALIDATION, TRAIN, TEST], strict=True))
+
+
+def test_classes_of_validation_train_where_those_of_test_are_validation():
+    splits = dict(zip(BIRDS, [TRAIN, VALIDATION, TEST, TEST], strict=True))
+    assert without_test(splits) == dict(zip(BIRDS, [TRAIN, TRAIN, VALIDATION, VALIDATION], strict=True))
+    splits = dict(zip(BIRDS, [TRAIN, TRAIN, VALIDATION, TRAIN], strict=True))
+    assert without_test(splits) == splits
 
 
 def test_lists_that_do_not_fit_are_refused(tmp_path):

@@ -88,6 +88,10 @@ def test_cub_of_a_folder_with_classes_apart(tmp_path):
     arguments = ("--source", source, "--captions", tmp_path / "in/texts", "--lists", tmp_path / "lists")
     good("cub_birds", *arguments, "-o", tmp_path / "listed")
     assert classes(tmp_path / "listed")[Split.VALIDATION] == {"Bird 4"}
+    write(tmp_path / "lists/valids.txt", "3\n")
+    good("cub_birds", *arguments, "-o", tmp_path / "last", "--test-classes", 0)
+    held = classes(tmp_path / "last")
+    assert (len(held[Split.TRAIN]), held[Split.VALIDATION], held[Split.TEST]) == (3, {"Bird 4"}, set())
 
 
 def test_an_archive_that_is_not_the_published_one_is_refused(tmp_path):
@@ -216,6 +220,9 @@ def test_columns_by_option_and_errors_in_one_line(tmp_path):
     refused = run("captioned_images", tmp_path / "t.csv", "-o", tmp_path / "none")
     assert refused.returncode == 1
     assert not (tmp_path / "none").exists()
+    write(tmp_path / "t.csv", "image,caption,x,y,w,h\n0.png,one,1,1,5,5\n1.png,two,1,1,0,5\n")
+    refused = run("captioned_images", tmp_path / "t.csv", "-o", tmp_path / "none")
+    assert (refused.returncode, "has no extent" in " ".join(refused.stderr.split())) == (1, True)
 
 
 def test_the_published_files_are_known():

@@ -121,6 +121,8 @@ def test_metrics_that_there_are_not_are_refused():
     refuse_unknown(["fid"], {}, ("psnr",), ("fid", "kid"))
     with pytest.raises(UserError, match="there is no metric 'fdi' here besides psnr and fid, kid"):
         refuse_unknown(["fdi"], {}, ("psnr",), ("fid", "kid"))
+    with pytest.raises(UserError, match=r"there is no metric 'fdi' here besides fid, kid$"):
+        refuse_unknown(["fdi"], {}, (), ("fid", "kid"))
     with pytest.raises(UserError, match="weights for 'kid', which is not measured: add --also kid"):
         refuse_unknown(["fid"], {"kid": None}, ("psnr",), ("fid", "kid"))
 

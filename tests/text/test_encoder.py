@@ -131,6 +131,12 @@ def test_half_a_surrogate_pair_is_no_obstacle(kind, tmp_path):
 
 
 @every_kind
+def test_one_text_in_place_of_several_is_refused(kind):
+    with pytest.raises(UserError, match="must be a list, not the text 'a red disc' alone"):
+        trained(kind).encode("a red disc")
+
+
+@every_kind
 def test_no_sentences_give_no_vectors(kind):
     assert trained(kind).encode([]).shape == (0, 16)
 

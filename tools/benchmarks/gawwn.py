@@ -125,8 +125,11 @@ def _batch(config: Config, size: int) -> Batch:
 
 
 class _PlainStep:
-    """The step as the published code has it and its ports: eager, fp32, NCHW, each pair through the discriminator by
-    itself, and the generator run for each player anew.
+    """The step as the published code has it: eager, fp32, NCHW, each pair through the discriminator by itself.
+
+    Fakes are drawn once: the generator's turn, the second, takes those of the discriminator's, which has moved by then
+    and judges them anew. (The published code keeps the discriminator's activations, too; its automatic differentiation
+    allows that, torch's does not.)
     """
 
     def __init__(self, device: torch.device, task: Gawwn, form: Form, batch: Batch):
@@ -142,12 +145,11 @@ class _PlainStep:
     def __call__(self) -> None:
         config, batch = self.config, self.batch
         right = Condition(vector=batch.text, box=batch.box, keypoints=batch.keypoints)
-        with torch.no_grad():
-            fake = self._drawn(right)
+        fake = self._drawn(right)
         self.discriminator.requires_grad_(True)
         real = self.discriminator(batch.image, right)
         rejected = [
-            (1 - config.wrong_text_weight - config.wrong_place_weight, self.discriminator(fake, right)),
+            (1 - config.wrong_text_weight - config.wrong_place_weight, self.discriminator(fake.detach(), right)),
             (config.wrong_text_weight, self.discriminator(batch.image, replace(right, vector=batch.wrong_text))),
         ]
         if config.wrong_place_weight:
@@ -156,7 +158,7 @@ class _PlainStep:
         losses = (weight * self.objective.discriminator(real, logits) for weight, logits in rejected)
         _step(self.discriminator_optimizer, sum(losses))
         self.discriminator.requires_grad_(False)
-        _step(self.generator_optimizer, self.objective.generator(self.discriminator(self._drawn(right), right)))
+        _step(self.generator_optimizer, self.objective.generator(self.discriminator(fake, right)))
 
     def _drawn(self, condition: Condition) -> Tensor:
         noise = torch.randn(len(self.batch), self.config.generator.noise, device=condition.vector.device)

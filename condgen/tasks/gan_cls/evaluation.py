@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from condgen.adversarial.diversity import pairwise_distance
 from condgen.adversarial.task import Report
 from condgen.conditioning.condition import Condition
 from condgen.data import picture_grid
-from condgen.data.captions import Captions, sentences_of
+from condgen.data.captions import Captions, sentences_of, spread
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.translation_images import RGB, read_picture, to_signed
 from condgen.metrics.captioned_shapes import look
@@ -69,7 +69,9 @@ class Evaluation:
         captions, random = Captions(rows), np.random.default_rng(0)
         chosen = spread(range(len(rows)), config.data.validation_images)
         self.shown = Captioned.read([rows[number] for number in chosen], config.model.size)
-        self.wrong = [sentences_of(rows[captions.wrong_row(number, random)])[0] for number in chosen]
+        self.wrong = []  # a single row, left out of a handful, has no other
+        if len(rows) > 1:
+            self.wrong = [sentences_of(rows[captions.wrong_row(number, random)])[0] for number in chosen]
 
     def __call__(self, task: GanCls, folder: Path, name: str) -> Report:
         """Measures, and a picture `folder/name.png`: a row a sentence, the true picture and samples."""
@@ -84,17 +86,11 @@ class Evaluation:
         shown = picture(pipeline, self.shown)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(shown).save(folder / f"{name}.png")
-        right, wrong = pipeline.vectors(self.shown.sentences), pipeline.vectors(self.wrong)
-        matching = {"matching_rate": matching_rate(task, self.shown.images, right, wrong)}
-        measures = measure(pipeline, self.shown) | matching
+        measures = measure(pipeline, self.shown)
+        if self.wrong:
+            right, wrong = pipeline.vectors(self.shown.sentences), pipeline.vectors(self.wrong)
+            measures["matching_rate"] = matching_rate(task, self.shown.images, right, wrong)
         return Report(measures, {"samples": torch.from_numpy(shown).permute(2, 0, 1)})
-
-
-def spread(rows: Sequence[Any], count: int) -> list[Any]:
-    """So many rows from all over a split, which may be sorted by class; always the same ones."""
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[number] for number in sorted(np.random.default_rng(0).permutation(len(rows))[:count])]
 
 
 @torch.no_grad()

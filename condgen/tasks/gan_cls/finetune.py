@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from condgen.data import captioned_preparation, picture_grid
+from condgen.data.captions import spread
 from condgen.data.findings import Finding
 from condgen.data.manifest import Manifest, Split
-from condgen.tasks.gan_cls.evaluation import Captioned, cut, evaluate, spread
+from condgen.tasks.gan_cls.evaluation import Captioned, cut, evaluate
 from condgen.tasks.gan_cls.pipeline import Pipeline
 from condgen.tasks.gan_cls.task import GanCls
 

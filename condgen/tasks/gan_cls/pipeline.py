@@ -6,7 +6,6 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -16,6 +15,7 @@ from condgen.config import Precision
 from condgen.data.draw_requests import Place, Request
 from condgen.data.picture_grid import to_uint8
 from condgen.errors import UserError
+from condgen.latent.noise import numbered_noise
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.gan_cls.config import build_generator, build_second_generator
 from condgen.tasks.gan_cls.networks import SIZE, Generator
@@ -111,9 +111,7 @@ class Pipeline:
 
     def noise(self, numbers: Sequence[int], seed: int = 0) -> Tensor:
         """N(0, 1) of each number, (N, noise_channels): it depends on number and seed alone."""
-        channels = self.config.generator.noise_channels
-        rows = [np.random.default_rng((seed, number)).standard_normal(channels) for number in numbers]
-        return torch.from_numpy(np.stack(rows)).float() if rows else torch.empty(0, channels)
+        return numbered_noise(numbers, self.config.generator.noise_channels, seed)
 
     @torch.inference_mode()
     def draw_vectors(self, vectors: Tensor, noise: Tensor) -> Tensor:

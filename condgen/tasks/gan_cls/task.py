@@ -15,7 +15,7 @@ from condgen.adversarial.diversity import pairwise_distance
 from condgen.adversarial.objectives import objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
-from condgen.conditioning.judging import matching_aware_loss
+from condgen.conditioning.judging import matching_aware_losses
 from condgen.conditioning.sentence import interpolated
 from condgen.tasks.gan_cls.config import (
     Config,
@@ -153,14 +153,15 @@ class GanCls(Task):
             with torch.no_grad():
                 fake = self.draw(condition).image
         features = self.judge.trunk(batch.image)
-        right = wrong = self.judge.judge(features, condition)
+        right, mismatched = self.judge.judge(features, condition), {}
         if config.wrong_weight:
             wrong = self.judge.judge(features, self._wrong(batch))
+            mismatched["wrong_text"] = (wrong, config.wrong_weight)
             self.observe(right_above_wrong=(right > wrong).float().mean())
         made = self.judge(fake, condition)
         diversity = pairwise_distance(fake) / pairwise_distance(batch.image)
         self.observe(lead=health.lead(right, made), diversity=diversity)
-        return {"adversarial": matching_aware_loss(self.objective, right, wrong, made, config.wrong_weight)}
+        return matching_aware_losses(self.objective, right, made, mismatched)
 
     def _right(self, batch: Batch | TokenBatch) -> Condition:
         if not self.config.text_trained:

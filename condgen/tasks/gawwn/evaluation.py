@@ -13,7 +13,7 @@ from PIL import Image
 from condgen.adversarial.task import Report
 from condgen.data import picture_grid
 from condgen.data.captioned_images import displayed_size
-from condgen.data.captions import sentences_of
+from condgen.data.captions import sentences_of, spread
 from condgen.data.draw_requests import Place, Request
 from condgen.data.locations import WHOLE, Window, location_of
 from condgen.data.manifest import Manifest, Row
@@ -35,20 +35,24 @@ NEAREST = "nearest"
 JUDGE = "judge"  # and as --weights judge=MODEL
 
 _SHOWN = 8  # rows of the picture
+_MEASURED = 8  # rows that nearest is measured on while training: 16 drawings of each
 _TRIES = 16  # drawings of a picture's text and place, of which the nearest to it counts
 _DRAWN = 4  # pictures of a request, by different noise
 _SIDE = 96  # pixels that a shown picture has at least
 
 
 class Evaluation:
-    """Looks at the first validation rows during training, through the very code that users run."""
+    """Looks at validation rows during training, through the very code that users run."""
 
     def __init__(self, config: RunConfig):
         self.config = config
-        self.rows = Manifest.read(config.data.manifest).rows("validation")[: config.data.validation_images]
+        self.rows = spread(Manifest.read(config.data.manifest).rows("validation"), config.data.validation_images)
 
     def __call__(self, task: Gawwn, folder: Path, name: str) -> Report:
-        """Measures of Shapes, and a picture `folder/name.png`: the true one and drawings by its text and place."""
+        """Measures, and a picture `folder/name.png`: the true one and drawings by its text and place.
+
+        The measures are those of Shapes; of other pictures `nearest`, by each place.
+        """
         trainer = self.config.trainer
         generators = {form: getattr(task, generator_of(form)) for form in task.config.forms}
         pipeline = Pipeline(
@@ -58,7 +62,11 @@ class Evaluation:
         if are_shapes(self.rows):
             table = measure(pipeline, cases_of(self.rows, pipeline.keypoint_names))
             measures = {f"{kind}/{metric}": value for kind, line in table.items() for metric, value in line.items()}
-        shown = picture(pipeline, self.rows[:_SHOWN])
+        else:
+            for place in (Place.BOX, Place.KEYPOINTS):
+                if place in pipeline.takes:
+                    measures[f"{place}/{NEAREST}"] = nearest(pipeline, spread(self.rows, _MEASURED), place)
+        shown = picture(pipeline, spread(self.rows, _SHOWN))
         if shown is None:
             return Report(measures)
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from condgen.data import picture_grid
 from condgen.data.captioned_preparation import prepare as prepare_captioned
+from condgen.data.captions import sentences_of
 from condgen.data.draw_requests import Place
 from condgen.data.findings import Finding
 from condgen.data.locations import keypoint_names
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 ROWS = "captioned pictures"
 MAIN = {f"{NEAREST} by {place}": False for place in (Place.BOX, Place.KEYPOINTS)}
-NEXT = 'condgen draw "a sentence" --box 16,16,32,32 -o drawn.png'
 
 _SHOWN = 6  # left-out pictures of the comparison
 _DRAWN = 2  # drawings of each, by different noise
@@ -66,7 +67,7 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
     forms = [form for form in model.forms if has[form]]
     if not forms:
         needed = "a box" if Form.BOX in model.forms else "keypoints"
-        raise UserError(f"{manifest.path}: the model draws by {', '.join(model.forms)}; give every row {needed}")
+        raise UserError(f"the model draws by {', '.join(model.forms)}; give every row {needed} in a table captions.csv")
     if left_out := [form for form in model.forms if form not in forms]:
         lines.append(f"without {' and '.join(left_out)}: not every row has that place")
     keypoints = list(model.keypoints)
@@ -97,6 +98,21 @@ def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, 
     return {
         "mean": {f"{NEAREST} by {place}": nearest(pipeline, rows, place) for place in _places(pipeline, config)}
     }, []
+
+
+def next_command(config: RunConfig) -> str:
+    """One of the left-out captions, drawn by a place that the model takes."""
+    model, side = config.model, config.model.size // 4
+    caption = sentences_of(Manifest.read(config.data.manifest).rows(Split.VALIDATION)[0])[0]
+    where = ""
+    if model.needs_box:
+        where = f" --box {side},{side},{2 * side},{2 * side}"
+    elif Form.COMPLETION not in model.forms:
+        where = f" --keypoint {shlex.quote(f'{model.keypoints[0]}={side},{side}')}"
+    return f"condgen draw {shlex.quote(caption)}{where} -o drawn.png"
+
+
+NEXT = next_command
 
 
 def _places(pipeline: Pipeline, config: RunConfig) -> list[Place]:

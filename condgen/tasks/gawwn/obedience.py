@@ -29,6 +29,8 @@ ONE_OBJECT = 0.98  # share of the ink that is in one piece
 KEPT_PLACE = 0.5  # intersection over union from which on a figure counts as being where it is asked to be
 KNOWN_POINTS = 2  # of a figure, given to be completed
 
+_TRIES = 1000  # random choices of them
+
 
 @dataclass(frozen=True)
 class Case:
@@ -58,16 +60,20 @@ class Case:
         return Request(self.text, **where[place], number=self.number)
 
     def with_few_points(self) -> Request:
-        """By `KNOWN_POINTS` keypoints that determine the figure's box, chosen at random, always the same."""
+        """By `KNOWN_POINTS` keypoints that determine the figure's box, chosen at random, always the same.
+
+        The first that are visible where no such ones are found.
+        """
         random = np.random.default_rng((0, self.number))
         visible = [name for name, place in self.keypoints.items() if place is not None]
-        while True:
-            chosen = random.choice(visible, KNOWN_POINTS, replace=False)
-            first, second = (self.keypoints[str(name)] for name in chosen)
+        chosen = visible[:KNOWN_POINTS]
+        for _ in range(_TRIES if len(visible) > KNOWN_POINTS else 0):
+            tried = [str(name) for name in random.choice(visible, KNOWN_POINTS, replace=False)]
+            first, second = (self.keypoints[name] for name in tried)
             if min(abs(a - b) for a, b in zip(first, second, strict=True)) > 0.05:  # apart both ways
-                return Request(
-                    self.text, keypoints={str(n): self.keypoints[str(n)] for n in chosen}, number=self.number
-                )
+                chosen = tried
+                break
+        return Request(self.text, keypoints={name: self.keypoints[name] for name in chosen}, number=self.number)
 
 
 def are_shapes(rows: Sequence[Row]) -> bool:

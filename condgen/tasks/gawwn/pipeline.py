@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from condgen.conditioning.condition import Condition
 from condgen.config import Precision
-from condgen.data.draw_requests import Asked, Canvas, Place, Request, request_on
+from condgen.data.draw_calls import asked_for
+from condgen.data.draw_requests import Canvas, Place, Request, request_on
 from condgen.data.locations import MINIMUM_EXTENT
 from condgen.data.picture_grid import to_uint8
 from condgen.errors import UserError
+from condgen.latent.noise import numbered_noise
 from condgen.networks.small_maps import with_products
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.gawwn.config import Form
@@ -106,19 +107,19 @@ class Pipeline:
         """One picture, as `condgen draw` makes it; places are pixels, or fractions, as there.
 
         Raises:
-            UserError: the text is empty, or the place is not in the picture or not one that this model takes.
+            UserError: the text is no text or empty; the place is not written as it must be, not in the picture, or not
+                one that this model takes; the seed is no whole number from 0 on.
         """
-        asked = Asked(text, None if box is None else tuple(box), keypoints, seed=seed)
-        (picture,) = self.draw(
-            [request_on(asked, Canvas(self.size, self.takes, self.keypoint_names, MINIMUM_EXTENT))], seed=seed
-        )
+        asked = asked_for(text, box, keypoints, seed=seed)
+        request = request_on(asked, Canvas(self.size, self.takes, self.keypoint_names, MINIMUM_EXTENT))
+        (picture,) = self.draw([request], seed=asked.seed)
         return Image.fromarray(to_uint8(picture[None])[0])
 
     def draw(self, requests: Sequence[Request], *, seed: int = 0) -> Tensor:
         """A picture for each request: (N, 3, S, S) in [-1, 1].
 
-        Equal requests give equal pictures, whatever is drawn beside them. A request with a box goes to the box form;
-        other requests to the keypoint form, after `placed` has filled in what they leave open.
+        Equal requests give equal pictures up to rounding, whatever is drawn beside them. A request with a box goes to
+        the box form; other requests to the keypoint form, after `placed` has filled in what they leave open.
 
         Raises:
             UserError: a request has no text, or a place that this model does not take.
@@ -191,8 +192,7 @@ class Pipeline:
     @staticmethod
     def noise(requests: Sequence[Request], seed: int, width: int) -> Tensor:
         """(N, width) by each request's `number` alone: it depends neither on the others nor on text and place."""
-        rows = [np.random.default_rng((seed, request.number)).standard_normal(width) for request in requests]
-        return torch.from_numpy(np.stack(rows)).float()
+        return numbered_noise([request.number for request in requests], width, seed)
 
     def _texts(self, requests: Sequence[Request]) -> Tensor:
         """(N, width); the newest sentences are remembered: a sweep asks for the same one many times."""

@@ -15,6 +15,7 @@ from condgen.adversarial.objectives import objective, refuse_misuse
 from condgen.adversarial.penalties import r1
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
+from condgen.conditioning.judging import matching_aware_losses
 from condgen.tasks.gawwn.box import BoxDiscriminator, BoxGenerator
 from condgen.tasks.gawwn.completion import CompletionDiscriminator, CompletionGenerator
 from condgen.tasks.gawwn.config import Config, Form
@@ -148,19 +149,15 @@ class Gawwn(Task):
                 fake = self._drawn(batch, condition, form)
         told = {"fake": condition, "real": condition}
         if config.wrong_text_weight:
-            told["text"] = replace(condition, vector=batch.wrong_text)
+            told["wrong_text"] = replace(condition, vector=batch.wrong_text)
         if config.wrong_place_weight:
-            told["place"] = replace(condition, box=batch.wrong_box, keypoints=batch.wrong_keypoints)
+            told["wrong_place"] = replace(condition, box=batch.wrong_box, keypoints=batch.wrong_keypoints)
         logits = self._judge_all(form, batch.image, fake, told)
-        real, weight = logits["real"], 1 - config.wrong_text_weight - config.wrong_place_weight
-        losses = {"adversarial": weight * self.objective.discriminator(real, logits["fake"])}
-        if "text" in logits:
-            losses["wrong_text"] = config.wrong_text_weight * self.objective.discriminator(real, logits["text"])
-        if "place" in logits:
-            losses["wrong_place"] = config.wrong_place_weight * self.objective.discriminator(real, logits["place"])
+        weights = {"wrong_text": config.wrong_text_weight, "wrong_place": config.wrong_place_weight}
+        mismatched = {name: (logits[name], weight) for name, weight in weights.items() if weight}
         self.observe(diversity=pairwise_distance(fake) / pairwise_distance(batch.image))
-        self._observe_lead(form, real, logits["fake"])
-        return losses
+        self._observe_lead(form, logits["real"], logits["fake"])
+        return matching_aware_losses(self.objective, logits["real"], logits["fake"], mismatched)
 
     def penalty(self, batch: Batch, *, form: Form) -> Losses:
         """R1 on real pictures with their own sentence and place."""
@@ -208,12 +205,9 @@ class Gawwn(Task):
                 fake = self._completed(batch)
         judge = self._judge(form)
         real, rejected = judge(batch.keypoints, batch.text), judge(fake, batch.text)
-        losses = {"adversarial": (1 - weight) * self.objective.discriminator(real, rejected)}
-        if weight:
-            wrong = judge(batch.keypoints, batch.wrong_text)
-            losses["wrong_text"] = weight * self.objective.discriminator(real, wrong)
+        mismatched = {"wrong_text": (judge(batch.keypoints, batch.wrong_text), weight)} if weight else {}
         self._observe_lead(form, real, rejected)
-        return losses
+        return matching_aware_losses(self.objective, real, rejected, mismatched)
 
     def _completed(self, batch: Batch) -> Tensor:
         """(B, K, 3) of which each was known with probability 1 - `dropped_keypoints` (the authors' code)."""

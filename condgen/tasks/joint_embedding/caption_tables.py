@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from condgen.errors import UserError
 READABLE, WRITABLE = (".txt", ".csv", ".tsv", ".jsonl"), (".npz", ".npy", ".jsonl", ".csv")
 COLUMNS = ("caption", "captions", "text")  # where captions are, unless another column is named; the first there is
 VECTOR = "vector"
+_NO_DELIMITER = "\x1f"  # that text does not have
 
 Fields = Mapping[str, Any]
 
@@ -52,9 +53,7 @@ def read_captions(path: Path, column: str = "", name: str = "") -> tuple[list[Ca
     text = _text(path, name)
     match path.suffix.lower():
         case ".csv" | ".tsv":
-            captions, problems = _of_cells(
-                name, text, column, "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
-            )
+            captions, problems = _of_cells(name, text, column, "\t" if path.suffix.lower() == ".tsv" else ",;\t")
         case ".jsonl":
             captions, problems = _of_objects(name, text, column)
         case _:
@@ -99,30 +98,44 @@ def _refuse_column(file: str, column: str) -> None:
 
 
 def _of_lines(file: str, text: str) -> tuple[list[Caption], list[str]]:
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    return _sorted_out(file, [(number, line, "caption", {}) for number, line in enumerate(lines, 1)])
+    return _sorted_out(file, [(number, line, "caption", {}) for number, line in _numbered(text)])
 
 
-def _of_cells(file: str, text: str, column: str, delimiter: str) -> tuple[list[Caption], list[str]]:
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    """Lines, counted from 1, without blank ones at the end."""
+    return enumerate(text.rstrip().replace("\r\n", "\n").split("\n") if text.strip() else [], 1)
+
+
+def _of_cells(file: str, text: str, column: str, delimiters: str) -> tuple[list[Caption], list[str]]:
+    delimiter = _delimiter(text, delimiters)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
         header, *rows = [(reader.line_num, row) for row in reader] or [(1, [])]
     except csv.Error as problem:
         raise UserError(f"{file}:{reader.line_num}: is no table ({problem}); save it as CSV in UTF-8") from None
-    name = _column(file, column, header[1])
-    cells = [(line, dict(zip(header[1], row, strict=False))) for line, row in rows]
-    return _sorted_out(file, [(line, row.pop(name, None), name, row) for line, row in cells])
+    names = [cell.strip() for cell in header[1]]
+    name, width = _column(file, column.strip(), names), len(names)
+    cells, problems = [], []
+    for line, row in rows:
+        if any(cell.strip() for cell in row[width:]):
+            reason = f"{len(row)} cells for {width} column{'s' * (width > 1)}"
+            problems.append(f"{file}:{line}: {reason}, and left out; put the caption in quotes")
+        elif any(cell.strip() for cell in row):
+            cells.append((line, dict(zip(names, row, strict=False))))  # cells at the end may be missing
+    captions, more = _sorted_out(file, [(line, row.pop(name, None), name, row) for line, row in cells])
+    return captions, problems + more
 
 
-def _delimiter(text: str) -> str:
-    """Of spreadsheets in countries with a decimal comma it is a semicolon."""
+def _delimiter(text: str, known: str) -> str:
+    """Of spreadsheets in countries with a decimal comma it is a semicolon; a single column has none."""
     header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
+    best = max(known, key=header.count)
+    return best if best in header else _NO_DELIMITER
 
 
 def _of_objects(file: str, text: str, column: str) -> tuple[list[Caption], list[str]]:
     rows, problems = [], []
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+    for number, line in _numbered(text):
         try:
             row = json.loads(line)
         except (json.JSONDecodeError, RecursionError):

@@ -12,6 +12,7 @@ from condgen.text.encoder import SentenceEncoder
 from condgen.text.vectors import sentence_vectors
 
 SHOWN = 10  # words that a line names
+QUOTED = 40  # characters that a line quotes
 
 
 def embed_file(encoder: SentenceEncoder, source: Path, target: Path, *, column: str = "", name: str = "") -> None:
@@ -59,10 +60,11 @@ def _notes(encoder: SentenceEncoder, captions: Sequence[Caption], name: str) -> 
     notes = []
     cut = [(caption, rest) for caption in captions if (rest := encoder.cut(caption.text))]
     if cut:
-        caption, rest = cut[0]
+        caption, rest = cut[0][0], cut[0][1].strip()
+        quoted = rest if len(rest) <= QUOTED else f"{rest[:QUOTED]}..."
         notes.append(
             f"{name}: {len(cut)} captions are longer than the encoder takes; of line {caption.line} it does not see "
-            f"{rest.strip()!r}"
+            f"{quoted!r}"
         )
     unknown = list(dict.fromkeys(word for caption in captions for word in encoder.unknown_words(caption.text)))
     if unknown:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from condgen.adversarial.task import Report
-from condgen.data.captions import Captions
+from condgen.data.captions import Captions, spread
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.picture_grid import grid
 from condgen.errors import UserError
@@ -22,7 +22,7 @@ from condgen.tasks.joint_embedding.data import members
 from condgen.tasks.joint_embedding.pipeline import TOGETHER, Pipeline
 from condgen.tasks.joint_embedding.task import JointEmbedding
 from condgen.tasks.joint_embedding.views import Views, read_picture
-from condgen.text.joint_embedding import class_means, precision_at, zero_shot_accuracy
+from condgen.text.joint_embedding import average_precision_at, class_means, precision_at, zero_shot_accuracy
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -68,7 +68,7 @@ class Evaluation:
 
     def __init__(self, config: RunConfig):
         self.config = config
-        rows = _some(Manifest.read(Path(config.data.manifest)).rows(Split.VALIDATION), config.data.validation_images)
+        rows = spread(Manifest.read(Path(config.data.manifest)).rows(Split.VALIDATION), config.data.validation_images)
         self.captions = Captions(rows)
         members(self.captions)  # a class that is missing is said before training
         self.views = _views(config.model, rows, config.data.cache_gigabytes)
@@ -96,7 +96,7 @@ def embed(pipeline: Pipeline, captions: Captions, views: Views) -> Embedded:
 
 
 def measure(embedded: Embedded, count: int = 0) -> dict[str, dict[str, float]]:
-    """Section 7 of the paper's protocol, class by class.
+    """The published protocol (Reed, Akata, Lee, Schiele, CVPR 2016, section 5), class by class.
 
     A picture is given to the class with whose mean sentence vector its product is largest (`top1`); for each class the
     pictures are ranked by that product, and `ap_at_50` is the share of its own among the first 50. `mean` is over
@@ -112,10 +112,11 @@ def measure(embedded: Embedded, count: int = 0) -> dict[str, dict[str, float]]:
         right = zero_shot_accuracy(embedded.images[rows], classes[rows], vectors)
         table[name] = {TOP1: right, PRECISION: precision[index], PICTURES: float(len(rows))}
     (mean,), _ = means(table)
+    average_precision = average_precision_at(embedded.images, classes, vectors, RANKS)
     number, by_chance = float(len(classes)), 1 / len(table)  # also of AP: a class's mean share of the pictures
     return {
         **table,
-        "mean": {**mean, PICTURES: number},
+        "mean": {**mean, PRECISION: average_precision, PICTURES: number},
         ALL: {TOP1: zero_shot_accuracy(embedded.images, classes, vectors), PICTURES: number},
         CHANCE: {TOP1: by_chance, PRECISION: by_chance},
     }
@@ -161,13 +162,6 @@ def retrieval(embedded: Embedded) -> np.ndarray:
 
 def _views(config: Config, rows: Sequence[Row], cache_gigabytes: float = 0) -> Views:
     return Views(config.image, rows, width=config.text.width, cache_gigabytes=cache_gigabytes)
-
-
-def _some(rows: Sequence[Row], limit: int) -> list[Row]:
-    """So many rows drawn from all over the split, which may be sorted by class, always the same."""
-    if len(rows) <= limit:
-        return list(rows)
-    return [rows[number] for number in sorted(np.random.default_rng(0).permutation(len(rows))[:limit])]
 
 
 def _count(name: str) -> int:

@@ -55,7 +55,7 @@ class Pipeline:
         """Sentences -> vectors, float32 (N, width), not normalised.
 
         Raises:
-            UserError: a sentence is empty, or holds nothing that the encoder can read.
+            UserError: a sentence is empty, or holds nothing that the encoder can read; or one text is given, no list.
         """
         return self.text_encoder.encode(sentences).numpy()
 

@@ -21,7 +21,6 @@ from condgen.tasks.gan_cls.evaluation import (
     matching_rate,
     measure,
     obedience,
-    spread,
 )
 from condgen.tasks.gan_cls.pipeline import Pipeline
 from condgen.tasks.gan_cls.task import GanCls
@@ -121,15 +120,6 @@ def test_a_look_during_training(shapes, tmp_path, second_stage):
     assert 0 <= report.measures["matching_rate"] <= 1
     shown = np.asarray(Image.open(tmp_path / "samples" / "first.png"))
     assert tuple(report.pictures["samples"].shape) == (3, *shown.shape[:2])
-
-
-def test_rows_from_all_over_a_split():
-    assert spread(list(range(5)), 9) == [0, 1, 2, 3, 4]
-    chosen = spread(list(range(1000)), 10)
-    assert len(chosen) == 10
-    assert chosen == sorted(chosen)
-    assert chosen[-1] > 500
-    assert chosen == spread(list(range(1000)), 10)
 
 
 def test_long_sentences_are_cut():

@@ -18,11 +18,12 @@ def test_own_captioned_pictures(monkeypatch, capsys, tmp_path):
     for number in range(20):
         photo(Path("own", f"{number:02}.png"), number)
         Path("own", f"{number:02}.txt").write_text(f"blots number {number}\nsome colours, {number}\n")
-    model = tiny_model(tmp_path, "gan_cls", "cls_int")
+    model = tiny_model(tmp_path, "gan_cls", "cls_int", captions=["number some"])
     code, said, problems = run_command(
         monkeypatch, capsys, "finetune", str(model), "--data", "own", "-o", "mine", *QUICK
     )
     assert code == 0, problems
+    assert "the text encoder was trained without 22 of the 24 words of these captions (92%): " in said
     columns = json.loads(Path("mine/evaluation.json").read_text())["columns"]
     assert columns["before"].keys() == columns["after"].keys() == {"nearest_sample", "diversity"}
     assert said.splitlines()[-1] == "next: condgen draw 'WHAT TO DRAW' -o drawn.png --model mine/model"

@@ -39,7 +39,10 @@ def test_losses_by_hand():
     # 4 sentences and 2 between them, in one mean
     assert losses["adversarial"].item() == pytest.approx(4 / 6 * accept)
     assert losses["interpolated"].item() == pytest.approx(2 / 6 * accept)
-    assert task.discriminator_loss(batch)["adversarial"].item() == pytest.approx(accept + reject)
+    losses = task.discriminator_loss(batch)
+    assert losses.keys() == {"adversarial", "wrong_text"}
+    for loss in losses.values():
+        assert loss.item() == pytest.approx((accept + reject) / 2)
 
 
 def test_without_wrong_pairs_and_sentences_between_it_is_a_plain_game():

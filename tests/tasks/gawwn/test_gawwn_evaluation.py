@@ -12,6 +12,7 @@ from PIL import Image
 
 from condgen.config import resolve, to_plain
 from condgen.data.captioned_shapes import NOUNS, DrawnFigure, Ground, Pattern, draw
+from condgen.data.captions import spread
 from condgen.data.draw_requests import Place
 from condgen.data.figures import NAMES, PLACES, Figure
 from condgen.data.manifest import Manifest
@@ -21,7 +22,8 @@ from condgen.errors import UserError
 from condgen.tasks.gawwn import example
 from condgen.tasks.gawwn.evaluation import Evaluation, evaluate, nearest, request_of
 from condgen.tasks.gawwn.obedience import are_shapes, cases_of, ceiling, measure
-from condgen.tasks.gawwn.task import Gawwn
+from condgen.tasks.gawwn.pipeline import Pipeline
+from condgen.tasks.gawwn.task import Gawwn, generator_of
 
 SIZE = 64
 GREY = Ground(Pattern.PLAIN, (128, 128), (0, 0, 0), 0, 1, 0)
@@ -215,6 +217,40 @@ def test_a_look_during_training(drawn_shapes, tmp_path):
     assert all(0 <= value <= 1 for name, value in report.measures.items() if name.endswith(("both", "iou", "valid")))
     with Image.open(tmp_path / "samples" / "first.png") as shown:
         assert tuple(report.pictures["true and drawn"].shape) == (3, shown.height, shown.width)
+
+
+def test_a_look_during_training_at_other_pictures_is_how_near_the_nearest_drawing_comes(drawn_shapes, tmp_path):
+    rows = [json.loads(line) for line in drawn_shapes.read_text().splitlines()]
+    for row in rows:
+        del row["figure"]
+    path = drawn_shapes.with_name("others.jsonl")
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = replace(example.configs()["all"], keypoints=list(NAMES), size=SIZE)
+    tree = {"task": "gawwn", "model": to_plain(model), "data": {"validation_images": 3}}
+    config = resolve(tree, [f"data.manifest={path}", "trainer.device=cpu", "trainer.precision=fp32"])
+    look, task = Evaluation(config), Gawwn(model).eval()
+    measures = look(task, tmp_path / "samples", "first").measures
+    assert measures.keys() == {"box/nearest", "keypoints/nearest"}
+    generators = {form: getattr(task, generator_of(form)) for form in model.forms}
+    pipeline = Pipeline(generators, task.text_encoder, model, device="cpu", precision=config.trainer.precision)
+    assert measures["box/nearest"] == pytest.approx(nearest(pipeline, look.rows, Place.BOX))
+
+
+@pytest.mark.parametrize("seen", [0, 1, 2, 5])
+def test_few_points_are_found_also_where_none_lie_apart(cases, seen):
+    """On one line no two keypoints tell a box: the first two are taken."""
+    names = list(cases[0].keypoints)
+    points = {name: (0.5, 0.1 * number) if number < seen else None for number, name in enumerate(names)}
+    request = replace(cases[0], keypoints=points).with_few_points()
+    assert request.keypoints == {name: points[name] for name in names[: min(seen, 2)]}
+
+
+def test_rows_are_looked_at_from_all_over_the_split(drawn_shapes):
+    model = replace(example.configs()["all"], keypoints=list(NAMES), size=SIZE)
+    tree = {"task": "gawwn", "model": to_plain(model), "data": {"validation_images": 2}}
+    looked_at = Evaluation(resolve(tree, [f"data.manifest={drawn_shapes}"])).rows
+    assert looked_at == spread(Manifest.read(drawn_shapes).rows("validation"), 2)
+    assert looked_at != Manifest.read(drawn_shapes).rows("validation")[:2]
 
 
 def test_a_look_at_a_model_that_draws_nothing(drawn_shapes, tmp_path):

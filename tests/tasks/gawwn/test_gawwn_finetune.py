@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import torch
 from PIL import Image
 from tiny_models import QUICK, photo, run_command, tiny_model
 
+from condgen.config import resolve, to_plain
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
 from condgen.runtime.model_folder import ModelFolder
@@ -46,7 +49,7 @@ def test_the_data_decides_the_forms(tmp_path, rows, forms, line):
 
 
 def test_rows_without_any_place_are_refused_in_one_line(tmp_path):
-    with pytest.raises(UserError, match="the model draws by box, keypoints, completion; give every row a box"):
+    with pytest.raises(UserError, match=r"^the model draws by box, keypoints, completion; give every row a box in a"):
         finetune.differences(MODEL, manifest_of(tmp_path, {}, {"box": [0, 0, 9, 9]}), judged=True)
     model = replace(MODEL, forms=[Form.KEYPOINTS])
     with pytest.raises(UserError, match="give every row keypoints"):
@@ -77,12 +80,15 @@ def finetuned(monkeypatch, capsys, tmp_path, keypoints) -> tuple[dict, dict, dic
     """The measures, and the weights before and after."""
     monkeypatch.chdir(tmp_path)
     own_pictures(Path("own"), keypoints)
-    model = tiny_model(tmp_path, "gawwn", "all")
+    model = tiny_model(tmp_path, "gawwn", "all", captions=["blots 0 1 2 3 4 5 6 7 8 9 10 11"])
     code, said, problems = run_command(
         monkeypatch, capsys, "finetune", str(model), "--data", "own", "-o", "mine", *QUICK
     )
     assert code == 0, problems
-    assert said.splitlines()[-1] == 'next: condgen draw "a sentence" --box 16,16,32,32 -o drawn.png --model mine/model'
+    assert "without 1 of the 14 words of these captions (7%): number;" in said
+    command = said.splitlines()[-1].split("condgen draw ")[1]
+    assert re.fullmatch(r"'blots number \d+' --box 8,8,16,16 -o drawn.png --model mine/model", command)
+    assert run_command(monkeypatch, capsys, "draw", *shlex.split(command))[0] == 0
     columns = json.loads(Path("mine/evaluation.json").read_text())["columns"]
     return columns, *(ModelFolder.find(one).tensors(training=True) for one in (model, Path("mine/model")))
 
@@ -103,6 +109,22 @@ def test_own_captioned_pictures_with_other_keypoints(monkeypatch, capsys, tmp_pa
     assert columns["before"].keys() == {"nearest by box"}
     assert columns["after"].keys() == {"nearest by box", "nearest by keypoints"}
     assert ModelFolder.find(Path("mine/model")).config.keypoints == ["nose", "left paw"]
+
+
+@pytest.mark.parametrize(
+    ("forms", "where"),
+    [
+        ([Form.BOX], " --box 8,8,16,16"),
+        ([Form.KEYPOINTS, Form.BOX], " --box 8,8,16,16"),
+        ([Form.KEYPOINTS], " --keypoint 'left eye=8,8'"),
+        ([Form.KEYPOINTS, Form.COMPLETION], ""),
+    ],
+)
+def test_the_next_command_draws_by_what_the_model_takes(tmp_path, forms, where):
+    manifest = manifest_of(tmp_path, {"split": "train"}, {"split": "validation", "captions": ["the bird's", "b"]})
+    tree = {"task": "gawwn", "model": to_plain(replace(MODEL, forms=forms)), "data": {"manifest": str(manifest.path)}}
+    caption = shlex.quote("the bird's")
+    assert finetune.NEXT(resolve(tree, [])) == f"condgen draw {caption}{where} -o drawn.png"
 
 
 def test_generators_wait_for_discriminators_that_the_model_does_not_bring(monkeypatch, capsys, tmp_path):

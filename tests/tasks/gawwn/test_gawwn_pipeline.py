@@ -163,6 +163,41 @@ def test_called_with_pixels_or_fractions(draw):
         draw(" ", box=BOX)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"text": None}, "text must be a string such as 'a red triangle', not None"),
+        ({"text": ["a star"]}, "text must be a string"),
+        ({"box": (0.1, float("nan"), 0.5, 0.5)}, "is not four numbers X,Y,W,H"),
+        ({"box": (1, 2, 3)}, r"box \[1, 2, 3\] is not four numbers"),
+        ({"box": [1, 2, 3, 4, 5]}, "is not four numbers"),
+        ({"box": "1,2,3,4"}, "box '1,2,3,4' is not four numbers"),
+        ({"box": ("1", "2", "3", "4")}, "is not four numbers"),
+        ({"box": (None, 0, 8, 8)}, "is not four numbers"),
+        ({"box": np.zeros((40, 4))}, "is not four numbers"),
+        ({"box": 3}, "box 3 is not four numbers"),
+        ({"box": None, "keypoints": {"tail": (1, 2, 3)}}, "keypoint 'tail' needs two numbers"),
+        ({"box": None, "keypoints": {"tail": "1,2"}}, "keypoint 'tail' needs two numbers"),
+        ({"box": None, "keypoints": {"tail": (0.5, float("inf"))}}, "keypoint 'tail' needs two numbers"),
+        ({"box": None, "keypoints": {3: (1, 2)}}, "unknown keypoint '3'"),
+        ({"box": None, "keypoints": [(1, 2)]}, "keypoints must be"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"seed": 0.5}, "seed must be a whole number from 0"),
+    ],
+)
+def test_calls_that_are_refused_in_one_short_line(draw, arguments, says):
+    with pytest.raises(UserError, match=says) as problem:
+        draw(**{"text": "a star", "box": BOX, **arguments})
+    assert "\n" not in str(problem.value)
+    assert len(str(problem.value)) < 200
+
+
+def test_called_with_lists_arrays_and_tensors(draw):
+    expected = np.asarray(draw("a star", box=BOX, seed=2))
+    for box in (list(BOX), np.array(BOX), torch.tensor(BOX), np.array([8, 4, 16, 16]), tuple(np.array(BOX))):
+        assert np.array_equal(np.asarray(draw("a star", box=box, seed=np.int64(2))), expected)
+
+
 def test_a_sentence_is_read_once(monkeypatch):
     draw, read = pipeline(Form.BOX), []
     encode = draw.text_encoder.encode

@@ -23,18 +23,34 @@ def texts(path, column=""):
 
 
 def test_lines_of_text_and_empty_ones_among_them(tmp_path):
-    path = written(tmp_path / "a.txt", "\ufeffa red bird\r\n\r\n  a blue bird \n")
+    path = written(tmp_path / "a.txt", "\ufeffa red bird\r\n\r\n  a blue bird \n\n  \r\n")
     assert texts(path) == ([(1, "a red bird"), (3, "a blue bird")], ["FILE:2: the caption is empty, and left out"])
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_columns_of_a_table(tmp_path, separator):
     rows = [["id", "caption", "split"], ["7", f'"red{separator} small"', "train"], ["8", "blue", "test"], ["9", " "]]
-    path = written(tmp_path / "a.csv", "".join(separator.join(row) + "\n" for row in rows) + "\n")
+    path = written(
+        tmp_path / "a.csv", "".join(separator.join(row) + "\n" for row in rows) + f"\n{separator}{separator}\n"
+    )
     captions, problems = read_captions(path)
     assert [caption.text for caption in captions] == [f"red{separator} small", "blue"]
     assert [caption.fields for caption in captions] == [{"id": "7", "split": "train"}, {"id": "8", "split": "test"}]
-    assert [line.partition(": ")[0] for line in problems] == [f"{path}:4", f"{path}:5"]
+    assert [line.partition(": ")[0] for line in problems] == [f"{path}:4"]
+
+
+def test_a_row_with_too_many_cells_is_named_and_left_out(tmp_path):
+    path = written(tmp_path / "a.csv", "id, caption ,split\n1,red, small,train\n2,blue,test,\n3,grey\n")
+    problem = "FILE:2: 4 cells for 3 columns, and left out; put the caption in quotes"
+    assert texts(path) == texts(path, "caption ") == ([(3, "blue"), (4, "grey")], [problem])
+    with pytest.raises(UserError, match=r"2: 3 cells for 2 columns, and left out"):
+        read_captions(written(path, "id,caption\n1,red, small\n"))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_the_only_column_takes_the_whole_line(tmp_path, name):
+    path = written(tmp_path / name, 'caption\na red, small; round bird\n\n"blue, too"\n')
+    assert texts(path) == ([(2, "a red, small; round bird"), (4, "blue, too")], [])
 
 
 def test_tsv_and_a_named_column(tmp_path):
@@ -54,7 +70,7 @@ def test_a_table_without_captions_names_its_columns(tmp_path):
 
 def test_rows_of_json_with_one_caption_or_several(tmp_path):
     rows = ['{"image": "a.png", "captions": ["red", "", "green"]}', "{", '{"image": "b.png"}', '{"captions": [3]}']
-    captions, problems = read_captions(written(tmp_path / "a.jsonl", "\n".join(rows)))
+    captions, problems = read_captions(written(tmp_path / "a.jsonl", "\n".join(rows) + "\n\n"))
     assert [(one.line, one.text, one.fields) for one in captions] == [
         (1, "red", {"image": "a.png"}),
         (1, "green", {"image": "a.png"}),
@@ -70,7 +86,8 @@ def test_rows_of_json_with_one_caption_or_several(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "column", "message"),
     [
-        ("a.txt", b"", "", "the caption is empty"),
+        ("a.txt", b"", "", "holds no caption; write one a line"),
+        ("a.jsonl", b"\n\n", "", "holds no caption; write one a line"),
         ("a.txt", b"\xff\xfe", "", "is not UTF-8"),
         ("a.txt", b"red\n", "caption", "has no columns, a caption a line; leave out --column"),
         ("a.csv", b"", "", "its columns are none"),

@@ -86,6 +86,9 @@ def test_what_the_encoder_does_not_see_is_said(embed, tmp_path):
     assert code == 0
     assert lines[0].startswith("a.txt: 1 captions are longer than the encoder takes; of line 2 it does not see '")
     assert lines[1] == f"a.txt: words that no training caption had: and, {rest}, walrus"
+    (tmp_path / "b.txt").write_text("a bird " * 99)
+    quoted = embed("b.txt", "-o", "b.npy")[1][0].partition("does not see ")[2]
+    assert re.fullmatch(r"'[a-z ]{40}\.\.\.'", quoted)
 
 
 def test_standard_input_and_output(embed, tmp_path, monkeypatch):
@@ -101,6 +104,11 @@ def test_standard_input_and_output(embed, tmp_path, monkeypatch):
     rows = [json.loads(line) for line in (tmp_path / "vectors.jsonl").read_text().splitlines()]
     assert [row["caption"] for row in rows] == ["a red bird", "a blue bird"]
     assert all(len(row["vector"]) == 16 for row in rows)
+    (tmp_path / "a.csv").write_text("id,caption\n1,a red, small bird\n2,a blue bird\n")
+    code, lines = embed("a.csv", "-o", "-")
+    assert (code, lines[-1]) == (1, "a.csv: 1 of 2 captions are left out, see above; stdout has the rest")
+    with np.load(io.BytesIO(written.buffer.getvalue())) as stored:
+        assert stored["captions"].tolist() == ["a blue bird"]
 
 
 def test_several_files_go_into_a_folder(embed, tmp_path):

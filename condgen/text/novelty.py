@@ -1,0 +1,41 @@
+"""Whether a text encoder has ever seen the words that it is to be used on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from condgen.data.captions import sentences_of
+from condgen.data.manifest import Row
+from condgen.runtime.model_folder import ModelFolder
+from condgen.text import characters
+from condgen.text.encoder import SentenceEncoder, TextConfig, build
+from condgen.text.stored import PLAYER
+
+NAMED = 8  # new words that are named
+
+
+def new_words(encoder: SentenceEncoder, sentences: Sequence[str]) -> str:
+    """A line on the words of sentences that were in no caption that the encoder was trained on.
+
+    Empty where there are none, or the encoder does not know its training captions' words.
+    """
+    words = list(dict.fromkeys(word for sentence in sentences for word in characters.words(sentence)))
+    new = encoder.unknown_words(" ".join(words))
+    if not new:
+        return ""
+    more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
+    return (
+        f"the text encoder was trained without {len(new)} of the {len(words)} words of these captions "
+        f"({len(new) / len(words):.0%}): {', '.join(new[:NAMED])}{more}; what they mean it does not know"
+    )
+
+
+def remarks(folder: ModelFolder, rows: Sequence[Row]) -> list[str]:
+    """`new_words` of rows' captions, for the encoder in a model folder; none without one that was trained here."""
+    text = getattr(folder.config, "text", None)
+    if not isinstance(text, TextConfig) or text.pretrained:
+        return []
+    encoder = build(text)
+    folder.fill(encoder, PLAYER)
+    line = new_words(encoder, [sentence for row in rows for sentence in sentences_of(row)])
+    return [line] if line else []

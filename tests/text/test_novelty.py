@@ -1,0 +1,36 @@
+"""What is said of words that no training caption had."""
+
+from __future__ import annotations
+
+import pytest
+
+from condgen.text.encoder import EncoderKind, SentenceEncoder, TextConfig, build
+from condgen.text.novelty import NAMED, new_words
+
+
+@pytest.fixture
+def encoder():
+    built = build(TextConfig(kind=EncoderKind.CHAR_CNN_RNN, width=8, channels=[4, 4, 4], hidden=8))
+    built.learn_vocabulary(["a red bird", "a blue bird's nest"])
+    return built
+
+
+def test_words_that_no_training_caption_had_are_counted_and_named(encoder):
+    line = new_words(encoder, ["A red toucan.", "a toucan, blue and red"])
+    assert line.startswith("the text encoder was trained without 2 of the 5 words of these captions (40%): toucan, and")
+
+
+def test_only_the_first_are_named(encoder):
+    line = new_words(encoder, ["a " + " ".join(f"word{letter}" for letter in "abcdefghijk")])
+    assert "11 of the 12 words" in line
+    assert "wordh and 3 more;" in line
+    assert "wordi" not in line
+    assert NAMED == 8
+
+
+def test_nothing_is_said_of_known_words_or_by_an_encoder_without_a_vocabulary(encoder):
+    assert new_words(encoder, ["a blue bird"]) == ""
+    assert new_words(encoder, []) == ""
+    assert new_words(SentenceEncoder(4), ["a toucan"]) == ""
+    encoder.known.write(b"")
+    assert new_words(encoder, ["a toucan"]) == ""
