@@ -131,7 +131,12 @@ def require_good(config: RunConfig) -> None:
     manifest = Manifest.read(Path(config.data.manifest))
     check.require_good(manifest, demands(config))
     classes = len(members(Captions(manifest.rows(Split.TRAIN))))
-    members(Captions(manifest.rows(Split.VALIDATION)))
+    left_out = list(members(Captions(manifest.rows(Split.VALIDATION))))
+    if len(left_out) < 2:
+        raise UserError(
+            f"{config.data.manifest}: all validation rows are of class {left_out[0]!r}, so that nothing can be told "
+            "from it; add rows of another class"
+        )
     if classes < config.trainer.batch_size:
         raise UserError(_too_few(config.data.manifest, classes, config.trainer.batch_size))
     if config.model.image.kind is ImageEncoderKind.FEATURES and (findings := list(_features(manifest, config.model))):
