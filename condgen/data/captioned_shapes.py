@@ -6,8 +6,6 @@ saturated, so that it can be told from any ground. Six of the 36 pairs of colour
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 import multiprocessing
 from collections.abc import Mapping
@@ -24,7 +22,7 @@ from PIL import Image
 
 from condgen.data.figures import NAMES, PLACES, Box, Figure, coverage, grid, reduced
 from condgen.data.manifest import Split, write
-from condgen.data.preparation import IMAGES, MANIFEST, PNG_COMPRESSION, Prepared, with_progress
+from condgen.data.preparation import IMAGES, MANIFEST, Prepared, save_png, with_progress
 from condgen.data.synthetic_styles import PALETTE, Colour
 from condgen.errors import UserError
 
@@ -246,7 +244,7 @@ def _row(one: tuple[Split, int], output: Path, size: int, seed: int, all_combina
     return {
         "split": str(split),
         "image": image,
-        "sha256": _save(draw(figure, ground, size), output / image),
+        "sha256": save_png(draw(figure, ground, size), output / image),
         "captions": captions,
         "class": figure.label,
         "label": figure.label,
@@ -258,15 +256,6 @@ def _row(one: tuple[Split, int], output: Path, size: int, seed: int, all_combina
         "size": figure.size,
         "seen": all_combinations or figure.seen,
     }
-
-
-def _save(pixels: np.ndarray, path: Path) -> str:
-    """Write a PNG file; its SHA-256."""
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", compress_level=PNG_COMPRESSION)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.getbuffer())
-    return hashlib.sha256(content.getbuffer()).hexdigest()
 
 
 def _with_article(words: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from condgen.data.image import read_rgb
 from condgen.data.manifest import Split, write
@@ -263,3 +265,12 @@ def _pictures(photo: Photo, output: Path, cut: Cut | None) -> Iterator[Path]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_png(pixels: np.ndarray, path: Path) -> str:
+    """Write uint8 (H, W, 3) as a PNG file, with its folder; its SHA-256."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG", compress_level=PNG_COMPRESSION)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.getbuffer())
+    return hashlib.sha256(content.getbuffer()).hexdigest()

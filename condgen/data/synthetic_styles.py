@@ -6,8 +6,6 @@ size) is seen in either style and the grounds never change, so a picture determi
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -19,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from condgen.data.manifest import Split, write
 from condgen.data.pairs import Domain
-from condgen.data.preparation import IMAGES, MANIFEST, PNG_COMPRESSION, Prepared, with_progress
+from condgen.data.preparation import IMAGES, MANIFEST, Prepared, save_png, with_progress
 from condgen.data.synthetic_shapes import FINER, Shape
 from condgen.errors import UserError
 
@@ -168,11 +166,11 @@ def _row(output: Path, split: Split, domain: Domain, number: int, size: int, see
     name = f"{split}/{domain}/{number:05}.png"
     style, other_style = DOMAINS[domain], next(DOMAINS[other] for other in Domain if other != domain)
     image = f"{IMAGES}/{name}"
-    sha256 = _save(draw_scene(scene, style, size), output / image)
+    sha256 = save_png(draw_scene(scene, style, size), output / image)
     row = {"split": str(split), "domain": str(domain), "image": image, "sha256": sha256}
     if split == Split.VALIDATION:
         row["partner"] = f"{PARTNERS}/{name}"
-        row["partner_sha256"] = _save(draw_scene(scene, other_style, size), output / row["partner"])
+        row["partner_sha256"] = save_png(draw_scene(scene, other_style, size), output / row["partner"])
     return row | {"shapes": [asdict(one) for one in scene]}
 
 
@@ -181,18 +179,9 @@ def _pair(output: Path, split: Split, domain: Domain, number: int, size: int, se
     scene, row = _scene(split, domain, number, seed), {"split": str(split)}
     for side, style in (("input", Style.FILLED), ("target", Style.OUTLINED)):
         row[side] = f"{side}/{split}/{number:05}.png"
-        row[f"{side}_sha256"] = _save(draw_scene(scene, style, size), output / row[side])
+        row[f"{side}_sha256"] = save_png(draw_scene(scene, style, size), output / row[side])
     return row
 
 
 def _scene(split: Split, domain: Domain, number: int, seed: int) -> Scene:
     return random_scene(np.random.default_rng((seed, list(Split).index(split), list(Domain).index(domain), number)))
-
-
-def _save(pixels: np.ndarray, path: Path) -> str:
-    """Write a PNG file; its SHA-256."""
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", compress_level=PNG_COMPRESSION)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.getbuffer())
-    return hashlib.sha256(content.getbuffer()).hexdigest()
