@@ -1,4 +1,4 @@
-"""Sentence encoders: one interface, four kinds, chosen by `TextConfig`."""
+"""Sentence encoders: one interface, five kinds, chosen by `TextConfig`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class EncoderKind(StrEnum):
     WORD_CNN_RNN = "word_cnn_rnn"  # of the same paper
     SUBWORD_RNN = "subword_rnn"  # SentencePiece and a bidirectional GRU, trained here
     TRANSFORMERS = "transformers"  # any public model, frozen
+    WORD_VECTORS = "word_vectors"  # GloVe or random ones, fixed
 
 
 _FEWEST = {EncoderKind.CHAR_CNN_RNN: 66, EncoderKind.WORD_CNN_RNN: 9, EncoderKind.TRANSFORMERS: 8}
@@ -36,13 +37,14 @@ class TextConfig:
 
     kind: EncoderKind = EncoderKind.CHAR_CNN_RNN
     width: int = 1024  # length of a sentence's vector
-    length: int = 0  # tokens read of a sentence; 0: 201 characters, 30 words, 64 pieces, or all that a model takes
+    length: int = 0  # tokens read of a sentence; 0: 201 characters, 30 words (16 with vectors of words), 64 pieces, or
+    # all that a model takes
     channels: list[int] = field(default_factory=list)  # of the three convolutions
     hidden: int = 0  # width of the recurrence
     recurrence: Recurrence = Recurrence.RELU  # of the character and word encoders
     last_pool: bool = True  # of the character encoder: 8 steps instead of 18
     vocabulary: int = 0  # words or pieces at most; 0: 5,000 words, 1,000 pieces
-    model: str = ""  # transformers: hub id or folder
+    model: str = ""  # transformers: hub id or folder; word_vectors: a GloVe text file, empty: random vectors
     revision: str = ""  # transformers: commit, tag or branch on the hub; empty: the newest
 
     def __post_init__(self):
@@ -58,7 +60,7 @@ class TextConfig:
             raise ValueError(f"text.length must be {fewest} or more for a {self.kind}, got {self.length}")
         if self.kind is EncoderKind.SUBWORD_RNN and self.hidden % 2:
             raise ValueError(f"text.hidden must be even, for two directions, got {self.hidden}")
-        if self.pretrained != bool(self.model):
+        if self.kind is not EncoderKind.WORD_VECTORS and self.pretrained != bool(self.model):
             wanted = "needs text.model, a hub id or a folder" if self.pretrained else "takes no text.model"
             raise ValueError(f"text.kind={self.kind} {wanted}")
 
@@ -132,6 +134,8 @@ class SentenceEncoder(nn.Module):
         """
         if isinstance(sentences, str):  # which would be taken as a list of letters
             raise UserError(f"sentences must be a list, not the text {sentences[:40]!r} alone; put it in brackets")
+        if wrong := [one for one in sentences if not isinstance(one, str)]:
+            raise UserError(f"{str(wrong[0])[:40]!r} of type {type(wrong[0]).__name__} is no sentence; give texts")
         device, vectors = self.place.device, [torch.empty(0, self.width)]
         for start in range(0, len(sentences), PORTION):
             tokens = self.tokenize(sentences[start : start + PORTION])
@@ -204,3 +208,7 @@ def build(config: TextConfig) -> SentenceEncoder:
             from condgen.text.transformers_encoder import TransformersEncoder
 
             return TransformersEncoder(config.model, config.revision, width=config.width, length=config.length)
+        case EncoderKind.WORD_VECTORS:
+            from condgen.text.word_vectors import WordVectors
+
+            return WordVectors(**{name: options[name] for name in ("width", "length") if name in options}, model=config.model)

@@ -134,6 +134,8 @@ def test_half_a_surrogate_pair_is_no_obstacle(kind, tmp_path):
 def test_one_text_in_place_of_several_is_refused(kind):
     with pytest.raises(UserError, match="must be a list, not the text 'a red disc' alone"):
         trained(kind).encode("a red disc")
+    with pytest.raises(UserError, match="'3' of type int is no sentence"):
+        trained(kind).encode(["a red disc", 3])
 
 
 @every_kind

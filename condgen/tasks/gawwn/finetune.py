@@ -10,7 +10,7 @@ from PIL import Image
 
 from condgen.data import picture_grid
 from condgen.data.captioned_preparation import prepare as prepare_captioned
-from condgen.data.captions import sentences_of
+from condgen.data.captions import sentences_of, spread
 from condgen.data.draw_requests import Place
 from condgen.data.findings import Finding
 from condgen.data.locations import keypoint_names
@@ -129,7 +129,7 @@ def show(before: Pipeline, after: Pipeline, config: RunConfig, folder: Path) -> 
     """Left-out pictures, `folder/before-after.png`: each beside drawings by its text and place, before and after."""
     cells, captions = [], []
     places = _places(after, config)
-    for row in Manifest.read(config.data.manifest).rows(Split.VALIDATION)[:_SHOWN]:
+    for row in spread(Manifest.read(config.data.manifest).rows(Split.VALIDATION), _SHOWN):
         for name, pipeline in (("before", before), ("after", after)):
             if places and places[0] in _places(pipeline, config):
                 requests = [request_of(row, pipeline, places[0], number) for number in range(_DRAWN)]
