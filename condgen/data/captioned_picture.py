@@ -1,10 +1,10 @@
-"""A captioned picture on its way into a manifest: what is known of it, and how its captions are cleaned."""
+"""A captioned file on its way into a manifest: what is known of it, and how its captions are cleaned."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,27 @@ REPLACEMENT = "\ufffd"  # what a decoder once put in the place of what it could 
 
 
 @dataclass(frozen=True)
-class CaptionedPicture:
-    """A picture and what is said of it. Coordinates are pixels of the picture as displayed: x right, y down."""
+class CaptionedFile:
+    """A file, such as a clip, and what is said of it."""
 
     path: Path
     name: str  # without ending, perhaps with folders
     captions: tuple[str, ...] = ()
     category: str = ""  # its class; empty: not said
-    box: Box | None = None  # x and y of the left top corner, width, height
-    keypoints: Keypoints | None = None  # None: not said; a point that is None: not visible
+    _: KW_ONLY
     split: Split | None = None  # None: not said
-    crop: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the part that is stored; None: all
     further: Mapping[str, Any] = field(default_factory=dict)  # fields that the row keeps
     line: int = WHOLE_FILE  # of the table that it comes from
+
+
+@dataclass(frozen=True)
+class CaptionedPicture(CaptionedFile):
+    """A picture. Coordinates are pixels of it as displayed: x right, y down."""
+
+    box: Box | None = None  # x and y of the left top corner, width, height
+    keypoints: Keypoints | None = None  # None: not said; a point that is None: not visible
+    _: KW_ONLY
+    crop: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the part that is stored; None: all
 
 
 def clean_captions(lines: Iterable[str]) -> tuple[str, ...]:

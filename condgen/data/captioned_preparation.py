@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from condgen.data.captioned_findings import about_all, without_captions
 from condgen.data.captioned_folders import find_captioned
 from condgen.data.captioned_picture import CaptionedPicture, with_schema
 from condgen.data.captioned_places import place_findings
@@ -17,7 +18,6 @@ from condgen.data.findings import WHOLE_FILE, Finding
 from condgen.data.image import read_rgb
 from condgen.data.left_out import findings_of
 from condgen.data.media import Media
-from condgen.data.pair_folders import error
 from condgen.data.pair_preparation import Kind, contents_of, prepare_items, put
 from condgen.data.preparation import PNG_COMPRESSION, Prepared
 
@@ -88,7 +88,7 @@ def prepare(
     findings = [*found.findings]
     for picture in found.items:
         findings += _lacking(picture, source, known, needs_box=needs_box, needs_keypoints=needs_keypoints)
-    findings += _about_all(source, found.items, findings)
+    findings += about_all(source, found.items, "pictures", findings)
     if not any(finding.is_error for finding in findings):  # else not all rows are here to compare
         findings += place_findings(found.items)
     if any(finding.is_error for finding in findings):
@@ -100,13 +100,9 @@ def prepare(
 def _lacking(
     picture: CaptionedPicture, source: Path, known: Sequence[str], *, needs_box: bool, needs_keypoints: bool
 ) -> Iterator[Finding]:
-    in_table = picture.line != WHOLE_FILE
-    row = f"in the row {source}:{picture.line}" if source.is_file() else "in its row"
+    yield from without_captions(picture, source)
     file = str(picture.path)
-    if not picture.captions:
-        fix = f"write one {row}" if in_table else f"put a file {picture.path.stem}.txt beside it, a caption a line"
-        yield Finding(picture.line, file, "no caption", fix)
-    place = "" if in_table else "list the pictures in a table captions.csv: "
+    place = "" if picture.line != WHOLE_FILE else "list the pictures in a table captions.csv: "
     if needs_box and picture.box is None:
         yield Finding(picture.line, file, "no box, which this model needs", f"{place}state x, y, w and h, in pixels")
     if needs_keypoints and picture.keypoints is None:
@@ -118,29 +114,6 @@ def _lacking(
             yield Finding(
                 picture.line, file, f"keypoint {name!r} is unknown to the model", f"it knows {', '.join(known)}"
             )
-
-
-def _about_all(source: Path, pictures: Sequence[CaptionedPicture], known: Sequence[Finding]) -> Iterator[Finding]:
-    """What only all pictures together tell."""
-    if not pictures:
-        if not any(finding.is_error for finding in known):
-            yield error(source, "no captioned pictures", "see the help text for the layouts")
-        return
-    if len(pictures) == 1:
-        yield error(source, "only one picture", "give at least 2: one is kept out of the training, to measure by")
-    elif len({picture.captions for picture in pictures}) == 1:
-        fix = "say of each what sets it apart: a model learns from pictures with the captions of others"
-        yield error(source, "all pictures have the same captions", fix)
-    unnamed = [picture for picture in pictures if not picture.category]
-    if 0 < len(unnamed) < len(pictures):
-        problem = f"{len(unnamed)} of {len(pictures)} pictures have no class; {unnamed[0].path.name} is the first"
-        yield error(source, problem, "state it of all, or of none")
-    elif not unnamed and len({picture.category for picture in pictures}) == 1:
-        yield error(source, f"all pictures are of the class {pictures[0].category}", "leave that column out")
-    nameless = [picture for picture in pictures if picture.split is None]
-    if 0 < len(nameless) < len(pictures):
-        problem = f"{len(nameless)} of {len(pictures)} have no split that is known here; {nameless[0].name} is one"
-        yield error(source, problem, "call their split train, val or test, or leave out the splits of all")
 
 
 def _row(output: Path, picture: CaptionedPicture, name: str) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""Tables of captioned pictures: CSV, TSV or JSON Lines, a picture or a caption a row, with columns of the usual names.
+"""Tables of captioned files: CSV, TSV or JSON Lines, a file or a caption a row, with columns of the usual names.
 
-image (file, file_name)       a path that starts at the table's folder, or at a folder images beside the table
-captions (caption, text)      JSON: a text or a list of texts; elsewhere one text; rows of one picture are joined
+image (file, file_name)       a path that starts at the table's folder, or at a folder images beside the table; of clips
+                              it is called clip (video, file, file_name), and a folder of frames is one, too
+captions (caption, text)      JSON: a text or a list of texts; elsewhere one text; rows of one file are joined
 class (class_name, label)     optional
+split                         optional; train, validation or test
+
+Of pictures alone:
 box (bbox), or x, y, w, h     optional; left top corner, width and height in pixels of the file, all four or none
 keypoints (parts)             optional; {"tail": [x, y], "beak": null, "crown": [x, y, visible]}, in a CSV as JSON
-split                         optional; train, validation or test
 """
 
 from __future__ import annotations
@@ -18,25 +21,36 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from condgen.data.captioned_picture import CaptionedPicture, box_of, clean_captions, keypoints_of
+from condgen.data.captioned_picture import CaptionedFile, CaptionedPicture, box_of, clean_captions, keypoints_of
 from condgen.data.findings import WHOLE_FILE, Finding
 from condgen.data.manifest import Manifest
+from condgen.data.media import Media
 from condgen.data.pair_folders import SPLITS
 from condgen.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 DELIMITERS = ",\t;|"  # the last is that of Flickr30k
-BESIDE = ("", "images", "Images")  # folders below that of a table, in which its files are looked for
-OWN_FIELDS = ("split", "image", "sha256", "captions", "class", "box", "keypoints")  # of the manifest that is written
+BESIDE = {Media.IMAGE: ("", "images", "Images"), Media.VIDEO: ("", "clips", "videos", "Videos")}
+"""Folders below that of a table, in which its files are looked for."""
+
+OWN_FIELDS = ("split", "image", "clip", "sha256", "captions", "class")
+"""Of the manifest that is written."""
+
+FILES = {
+    Media.IMAGE: ("image", "file", "file_name", "filename", "image_name", "path"),
+    Media.VIDEO: ("clip", "video", "file", "file_name", "filename", "video_name", "path"),
+}
+"""How tables call the column of the files, best first."""
+
+PLACES = ("box", "keypoints")  # what only a picture has
 
 USUAL = {
-    "image": ("image", "file", "file_name", "filename", "image_name", "path"),
     "captions": ("captions", "caption", "text", "sentences", "sentence", "comment"),
     "category": ("class", "class_name", "category", "label"),
     "box": ("box", "bbox"),
     "keypoints": ("keypoints", "parts"),
 }
-"""How tables call what a `CaptionedPicture` has, best first."""
+"""How they call the others."""
 
 BOX_COLUMNS = (("x", "y", "w", "h"), ("x", "y", "width", "height"))
 """A box in columns of its own: all four are there, as width and height alone are often those of the picture."""
@@ -48,30 +62,39 @@ Fields = Mapping[str, Any]
 class Columns:
     """How a table calls its columns; empty: by the first of the usual names that it has."""
 
-    image: str = ""
+    file: str = ""
     captions: str = ""
     category: str = ""
     box: str = ""
     keypoints: str = ""
 
-    def found_in(self, present: Sequence[str]) -> Columns:
+    def found_in(self, present: Sequence[str], media: Media = Media.IMAGE) -> Columns:
         """With names that the table has; empty where it has none."""
-        own = {one.name: getattr(self, one.name) for one in fields(self)}
-        usual = {part: next((name for name in USUAL[part] if name in present), "") for part in own}
-        return Columns(**{part: name or usual[part] for part, name in own.items()})
+        usual = {**USUAL, "file": FILES[media]}
+        if media != Media.IMAGE:
+            usual |= dict.fromkeys(PLACES, ())
+        return Columns(
+            **{
+                part: getattr(self, part) or next((name for name in names if name in present), "")
+                for part, names in usual.items()
+            }
+        )
 
-    def missing_in(self, present: Sequence[str]) -> list[str]:
+    def missing_in(self, present: Sequence[str], media: Media = Media.IMAGE) -> list[str]:
         """Names that were asked for and are not there, and usual ones where what every table must have is not there."""
         names = [getattr(self, one.name) for one in fields(self)]
         asked = [name for name in names if name and name not in present]
-        known = self.found_in(present)
-        return asked + [USUAL[part][0] for part in ("image", "captions") if not getattr(known, part)]
+        known = self.found_in(present, media)
+        needed = {"file": FILES[media][0], "captions": USUAL["captions"][0]}
+        return asked + [name for part, name in needed.items() if not getattr(known, part)]
 
 
-def read_table(table: Path, columns: Columns | None = None) -> tuple[list[CaptionedPicture], list[Finding]]:
-    """The pictures of a table, and a finding for each row that cannot be used.
+def read_table(
+    table: Path, columns: Columns | None = None, media: Media = Media.IMAGE
+) -> tuple[list[CaptionedFile], list[Finding]]:
+    """The files of a table, and a finding for each row that cannot be used.
 
-    Pictures may lack captions. Fields of other names are kept.
+    Files may lack captions. Fields of other names are kept. Pictures are `CaptionedPicture`.
 
     Raises:
         UserError: the table cannot be read, or is of another kind.
@@ -79,19 +102,19 @@ def read_table(table: Path, columns: Columns | None = None) -> tuple[list[Captio
     rows, findings = table_rows(table)
     present = list(dict.fromkeys(name for _, row in rows for name in row))
     wanted = columns or Columns()
-    if missing := wanted.missing_in(present):
+    if missing := wanted.missing_in(present, media):
         problem = f"no column {' and no '.join(missing)}; it has {', '.join(present) or 'none'}"
         absent = Finding(WHOLE_FILE, str(table), problem, "rename its columns, or say which of them to take")
         return [], [absent] if rows or not findings else findings
-    known = wanted.found_in(present)
-    pictures = []
+    known = _Known(table, wanted.found_in(present, media), present, media)
+    items = []
     for line, row in rows:
         try:
-            pictures.append(_picture(table, known, line, row, present))
+            items.append(known.item(line, row))
         except ValueError as problem:
             reason, _, fix = str(problem).partition("; ")
-            findings.append(Finding(line, str(row.get(known.image) or ""), reason, fix or "correct the row"))
-    return _joined(pictures), findings
+            findings.append(Finding(line, str(row.get(known.columns.file) or ""), reason, fix or "correct the row"))
+    return _joined(items), findings
 
 
 def table_rows(table: Path) -> tuple[list[tuple[int, Fields]], list[Finding]]:
@@ -127,7 +150,7 @@ def captions_by_stem(table: Path) -> dict[str, tuple[str, ...]]:
     captions: dict[str, tuple[str, ...]] = {}
     for line, row in rows:
         try:
-            stem = Path(_text(row, columns.image)).stem
+            stem = Path(_text(row, columns.file)).stem
             captions[stem] = clean_captions([*captions.get(stem, ()), *_captions(row, columns.captions)])
         except ValueError as problem:
             raise UserError(f"{table}:{line}: {problem}") from None
@@ -153,29 +176,50 @@ def _separated_rows(table: Path) -> tuple[list[tuple[int, Fields]], list[Finding
     return rows, findings
 
 
-def _picture(table: Path, columns: Columns, line: int, row: Fields, present: Sequence[str]) -> CaptionedPicture:
-    """Raises ValueError: `problem; fix`."""
-    path = _file(table, _text(row, columns.image))
-    split = str(row.get("split") or "").strip().lower()
-    if split and split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown; write train, validation or test")
+@dataclass(frozen=True)
+class _Known:
+    """A table whose columns are known."""
+
+    table: Path
+    columns: Columns
+    present: Sequence[str]  # all columns
+    media: Media
+
+    def item(self, line: int, row: Fields) -> CaptionedFile:
+        """Raises ValueError: `problem; fix`."""
+        columns = self.columns
+        path = _file(self.table, _text(row, columns.file), self.media)
+        split = str(row.get("split") or "").strip().lower()
+        if split and split not in SPLITS:
+            raise ValueError(f"split {split!r} is unknown; write train, validation or test")
+        places, consumed = {}, {*OWN_FIELDS, *(getattr(columns, one.name) for one in fields(columns))}
+        if self.media == Media.IMAGE:
+            places, cells = _places(row, columns, self.present)
+            consumed |= {*cells, *PLACES}
+        return (CaptionedPicture if self.media == Media.IMAGE else CaptionedFile)(
+            path,
+            path.name if path.is_dir() else path.stem,
+            _captions(row, columns.captions),
+            " ".join(str(row.get(columns.category, "")).split()),
+            **places,
+            split=SPLITS.get(split),
+            further={name: value for name, value in row.items() if name not in consumed},
+            line=line,
+        )
+
+
+def _places(row: Fields, columns: Columns, present: Sequence[str]) -> tuple[dict[str, Any], Sequence[str]]:
+    """Box and keypoints, and the columns that the box has taken. Raises ValueError: as `_Known.item`."""
     box = _parsed(row, columns.box)
     cells = () if box is not None else _box_cells(row, present)
     if cells:
         box = [_number(row[name]) for name in cells]
     keypoints = _parsed(row, columns.keypoints)
-    consumed = {getattr(columns, one.name) for one in fields(columns)} | {*cells, *OWN_FIELDS}
-    return CaptionedPicture(
-        path,
-        path.stem,
-        _captions(row, columns.captions),
-        " ".join(str(row.get(columns.category, "")).split()),
-        None if box is None else box_of(box),
-        None if keypoints is None else keypoints_of(keypoints),
-        SPLITS.get(split),
-        further={name: value for name, value in row.items() if name not in consumed},
-        line=line,
-    )
+    places = {
+        "box": None if box is None else box_of(box),
+        "keypoints": None if keypoints is None else keypoints_of(keypoints),
+    }
+    return places, cells
 
 
 def _box_cells(row: Fields, present: Sequence[str]) -> Sequence[str]:
@@ -198,10 +242,10 @@ def _text(row: Fields, column: str) -> str:
     return value.strip()
 
 
-def _file(table: Path, name: str) -> Path:
-    for folder in BESIDE:
+def _file(table: Path, name: str, media: Media) -> Path:
+    for folder in BESIDE[media]:
         path = table.parent / folder / name  # an absolute path stays one
-        if os.path.isfile(path):
+        if os.path.isfile(path) or (media == Media.VIDEO and os.path.isdir(path)):
             return path
     raise ValueError(f"there is no such file; correct it: relative paths start at {table.parent}")
 
@@ -232,13 +276,12 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _joined(pictures: Sequence[CaptionedPicture]) -> list[CaptionedPicture]:
-    """Rows that differ in their captions alone are one picture: such tables have a caption a row."""
-    first: dict[str, CaptionedPicture] = {}
-    for picture in pictures:
-        place = (str(picture.path), picture.category, picture.box, picture.split, picture.keypoints)
-        known = first.setdefault(repr(place), picture)
-        if known is not picture:
-            captions = clean_captions([*known.captions, *picture.captions])
-            first[repr(place)] = replace(known, captions=captions)
+def _joined(items: Sequence[CaptionedFile]) -> list[CaptionedFile]:
+    """Rows that differ in their captions alone are one file: such tables have a caption a row."""
+    first: dict[str, CaptionedFile] = {}
+    for item in items:
+        place = repr(replace(item, captions=(), further={}, line=WHOLE_FILE))
+        known = first.setdefault(place, item)
+        if known is not item:
+            first[place] = replace(known, captions=clean_captions([*known.captions, *item.captions]))
     return list(first.values())

@@ -1,4 +1,4 @@
-"""The sentences of captioned pictures: what each row says, and rows that say something else."""
+"""The sentences of captioned pictures or clips: what each row says, and rows that say something else."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from condgen.data import check_captions as captions
 from condgen.data import check_sets as sets
+from condgen.data import check_videos as videos
 from condgen.data.check_images import FEWEST_COLOURS, Couple, colours
 from condgen.data.check_pairs import Pair, compare, exchanged_colours, is_larger, over_splits
 from condgen.data.findings import File, Finding, print_findings, refuse
@@ -22,7 +23,7 @@ from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media, Problem, look_at
 from condgen.errors import UserError
 
-VERSION = 4  # counted up when the check learns to find something: what an earlier one passed is checked again
+VERSION = 5  # counted up when the check learns to find something: what an earlier one passed is checked again
 
 Job, Result = TypeVar("Job"), TypeVar("Result")
 
@@ -37,6 +38,7 @@ class Demands:
     minimum_rows: Mapping[Split, int] = field(default_factory=dict)  # of each domain, where there are domains
     sample_rate: int = 0  # Hz, of audio; 0: any
     channels: int = 0  # of audio; 0: any
+    frames: int = 0  # that a video has at least
     pairs: Sequence[Pair] = ()
     domains: Sequence[str] = ()  # two unpaired sets: values of the field `domain` that each split of `splits` has
     apart: Sequence[str] = ()  # fields, such as the speaker, of which no value may be in train and in another split
@@ -59,6 +61,7 @@ def check(manifest: Manifest, demands: Demands) -> list[Finding]:
         findings.extend(file.finding(problem) for problem in file.look.problems)
         findings.extend(_checksum_findings(file, demands))
         findings.extend(_form_findings(file, demands))
+        findings.extend(videos.length_findings(file, demands.frames))
     findings.extend(_size_findings(files, demands))
     findings.extend(_mixed_forms(files, demands))
     findings.extend(finding for pair in demands.pairs for finding in _pair_findings(files, pair))
@@ -181,15 +184,20 @@ def _mixed_forms(files: Iterable[File], demands: Demands) -> Iterator[Finding]:
             yield from _mixed(heard, "sample rates", [f"{file.look.sample_rate} Hz" for file in heard])
         if not demands.channels:
             yield from _mixed(heard, "channels", [f"{file.look.channels}" for file in heard])
+        seen = [file for file in files if file.field == name and file.look.frame_rate]
+        rates = [f"{float(file.look.frame_rate):.0f} a second" for file in seen]
+        yield from _mixed(seen, "frame rates", rates, "convert them to one rate, if the pace matters")
 
 
-def _mixed(files: Sequence[File], what: str, forms: Sequence[str]) -> Iterator[Finding]:
+def _mixed(
+    files: Sequence[File], what: str, forms: Sequence[str], fix: str = "prepare the data anew, which makes them alike"
+) -> Iterator[Finding]:
     counts = Counter(forms).most_common()
     if len(counts) > 1:
         shares = ", ".join(f"{form} in {count} rows" for form, count in counts)
         first = next(file for file, form in zip(files, forms, strict=True) if form != counts[0][0])
         text = f"different {what} in {first.field}: {shares}; line {first.row.line} is the first that differs"
-        yield first.about_all(Problem(text, "prepare the data anew, which makes them alike", is_error=False))
+        yield first.about_all(Problem(text, fix, is_error=False))
 
 
 def _couples(files: Iterable[File], pair: Pair) -> list[Couple]:
@@ -211,7 +219,7 @@ def _pair_findings(files: Iterable[File], pair: Pair) -> Iterator[Finding]:
     yield from over_splits(couples, comparisons, pair)
     if pair.same_content:
         return
-    seen = [couple for couple in couples if all(file.look.contents and not file.look.sample_rate for file in couple)]
+    seen = [couple for couple in couples if all(file.look.is_picture for file in couple)]
     if sum(small.row.split == Split.TRAIN for small, _ in seen) >= FEWEST_COLOURS:
         told = _in_parallel(lambda couple: [colours(file.path) for file in couple], seen, "comparing colours")
         yield from exchanged_colours(seen, pair, told)

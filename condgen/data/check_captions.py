@@ -1,4 +1,4 @@
-"""What a data check says about captioned pictures: sentences, classes, boxes, keypoints."""
+"""What a data check says about captioned pictures and clips: sentences, classes, boxes, keypoints."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def has_captions(manifest: Manifest) -> bool:
 
 
 def row_findings(manifest: Manifest, demands: Demands) -> Iterator[Finding]:
-    """What can be said of each row before its picture is opened, and of the keypoints' names."""
+    """What can be said of each row before its file is opened, and of the keypoints' names."""
     names = keypoint_names(manifest)
     yield from _schema_findings(manifest, names, demands.keypoints)
     for row in manifest.all_rows:
@@ -193,7 +193,8 @@ def _unless(read, row: Row, field: str) -> Iterator[Finding]:
 
 
 def _finding(row: Row, text: str, fix: str, *, is_error: bool = True) -> Finding:
-    return Finding(row.line, str(row.fields.get("image", "")), text, fix, is_error)
+    file = row.fields.get("image", row.fields.get("clip", ""))
+    return Finding(row.line, str(file), text, fix, is_error)
 
 
 def _quoted(sentence: str) -> str:

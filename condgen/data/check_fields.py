@@ -23,6 +23,7 @@ USUAL_PAIRS = (  # as the scripts of data_prep/ and the tasks call them
 )
 USUAL_DOMAINS = ("a", "b")
 HIDDEN = ("partner",)  # fields that not every row has: the true translation of some pictures of an unpaired set
+CLIP = "clip"  # the field whose pictures are clips: film strips and moving GIFs
 SAMPLED = 5  # rows whose pictures tell the scale of a pair
 
 
@@ -55,7 +56,7 @@ def usual_pairs(manifest: Manifest) -> list[Pair]:
     pairs = []
     for pair in USUAL_PAIRS:
         kind = kinds.get(pair.small)
-        if kind is None or kind != kinds.get(pair.large):
+        if kind in (None, Media.VIDEO) or kind != kinds.get(pair.large):  # clips are not compared
             continue
         if pair.same_content:
             pairs.append(pair if kind == Media.AUDIO else replace(pair, scale=_scale(manifest, pair)))
@@ -81,6 +82,8 @@ def refuse_no_pairs(pairs: Iterable[Pair], fields: Mapping[str, Media]) -> None:
             raise UserError(f"{pair} is one field, a pair has two, such as noisy:clean")
         if kinds[0] != kinds[1]:
             raise UserError(f"{pair} is no pair: {pair.small} is {kinds[0]} and {pair.large} is {kinds[1]}")
+        if kinds[0] == Media.VIDEO:
+            raise UserError(f"{pair}: clips are not compared; leave the pair out")
         if kinds[0] == Media.AUDIO and pair.scale != 1:
             raise UserError(f"{pair}: recordings of a pair are equally long; write {pair.small}:{pair.large}")
         if pair.scale < 1:
@@ -93,9 +96,14 @@ def _named_files(manifest: Manifest) -> Iterator[tuple[str, Media, Path]]:
         for name, value in row.fields.items():
             if not isinstance(value, str) or "\0" in value:
                 continue
-            for kind, suffixes in SUFFIXES.items():
-                if Path(value).suffix.lower() in suffixes:
-                    yield name, kind, manifest.path.parent / value
+            if kind := _kind(name, Path(value).suffix.lower()):
+                yield name, kind, manifest.path.parent / value
+
+
+def _kind(name: str, suffix: str) -> Media | None:
+    """Of a file whose name ends so, in a field of this name."""
+    kind = next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+    return Media.VIDEO if kind == Media.IMAGE and name == CLIP else kind
 
 
 def _scale(manifest: Manifest, pair: Pair) -> int:

@@ -76,7 +76,7 @@ def is_larger(small: File, large: File, scale: int) -> bool:
 
 
 def _are_pictures(small: File, large: File) -> bool:
-    return len(small.look.size) == len(large.look.size) == 2
+    return small.look.is_picture and large.look.is_picture
 
 
 def _times(small: File, large: File) -> Fraction | None:

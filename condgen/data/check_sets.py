@@ -113,7 +113,7 @@ def sampled(files: Iterable[File], domains: Sequence[str]) -> dict[Split, tuple[
     """Of each split that has pictures of both domains some, evenly taken; none where training has too few to tell."""
     of: dict[tuple[Split, str], list[File]] = defaultdict(list)
     for file in files:
-        if file.look.contents and not file.look.sample_rate:
+        if file.look.is_picture:
             of[file.row.split, file.row.fields.get(DOMAIN)].append(file)
     sides = {split: tuple(_evenly(of[split, domain]) for domain in domains) for split in Split}
     if min(map(len, sides[Split.TRAIN])) < FEWEST_COLOURS:

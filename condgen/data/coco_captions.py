@@ -72,7 +72,7 @@ def _part(annotations: Path, roots: Sequence[Path], part: str, category: str) ->
                 thing.category,
                 thing.box,
                 thing.keypoints,
-                split,
+                split=split,
                 further={"image_id": number},
             )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from condgen.data.draw_requests import Asked, checked, shown
+from condgen.data.draw_requests import Asked, checked
+from condgen.data.request_lines import shown
 from condgen.errors import UserError
 
 

@@ -11,22 +11,17 @@ A file of requests is JSON Lines; `text` is needed, the rest is not:
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from condgen.data.files import opened
+from condgen.data.request_lines import file_name, hint, read_lines, refuse_misfits, saying, shown
 from condgen.errors import UserError
 
 FIELDS = ("text", "box", "keypoints", "output", "count", "seed")
-LARGEST_COUNT = 1_000_000
-LARGEST_SEED = 2**63 - 1
 
 _FARTHEST = 1e9  # pixels; beyond, and what is no number at all, was not meant as a coordinate
 _ROUNDING = 1e-6  # by which 0.7 + 0.3 may be above 1
@@ -102,25 +97,11 @@ def read_requests(path: Path, *, count: int = 1, seed: int = 0) -> tuple[list[As
     Raises:
         UserError: the file is missing, empty, or no text.
     """
-    with opened(path, "a file of requests") as file:
-        content = file.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise UserError(f"{path}: is not UTF-8 text ({problem.reason} at byte {problem.start}); save it so") from None
-    requests, problems = [], []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            where = f"{path}:{number}: "
-            try:
-                with _saying(where):
-                    fields = {"count": count, "seed": seed, **_object(line)}
-                    requests.append(Asked(**checked(fields), line=number, where=where))
-            except UserError as problem:
-                problems.append(str(problem))
-    if not requests and not problems:
-        raise UserError(f'{path}: holds no requests; write lines such as {{"text": "a red triangle"}}')
-    return requests, problems
+
+    def ask(fields: dict[str, Any], line: int, where: str) -> Asked:
+        return Asked(**checked({"count": count, "seed": seed, **fields}), line=line, where=where)
+
+    return read_lines(path, ask, example='{"text": "a red triangle"}')
 
 
 def request_on(asked: Asked, canvas: Canvas) -> Request:
@@ -130,22 +111,13 @@ def request_on(asked: Asked, canvas: Canvas) -> Request:
         UserError: the text is empty; the model does not take such a place, or needs one; a place is outside of the
             picture, without extent or too small; a keypoint's name is unknown.
     """
-    with _saying(asked.where):
+    with saying(asked.where):
         if not asked.text.strip():
             raise UserError("the text is empty; say what to draw")
         _refuse_place(asked, canvas)
         box = None if asked.box is None else _box_on(asked.box, canvas)
         points = {name: _point_on(name, xy, canvas) for name, xy in (asked.keypoints or {}).items()}
         return Request(" ".join(asked.text.split()), box, points or None)
-
-
-@contextmanager
-def _saying(where: str) -> Iterator[None]:
-    """Inside, every problem says where it is."""
-    try:
-        yield
-    except UserError as problem:
-        raise UserError(f"{where}{problem}") from None
 
 
 def _refuse_place(asked: Asked, canvas: Canvas) -> None:
@@ -178,7 +150,7 @@ def _box_on(box: tuple[float, ...], canvas: Canvas) -> tuple[float, float, float
 
 def _point_on(name: str, point: tuple[float, ...], canvas: Canvas) -> tuple[float, float]:
     if name not in canvas.keypoint_names:
-        raise UserError(f"unknown keypoint {name!r}; {_hint(name, canvas.keypoint_names)}")
+        raise UserError(f"unknown keypoint {name!r}; {hint(name, canvas.keypoint_names)}")
     x, y = _fractions(point, canvas)
     if min(x, y) < 0 or max(x, y) > 1:
         shown = ",".join(f"{number:g}" for number in point)
@@ -195,69 +167,20 @@ def _measures(canvas: Canvas) -> str:
     return f"{canvas.size}x{canvas.size} pixels"
 
 
-def _hint(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"known are {', '.join(known)}"
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        fields = json.loads(line, object_pairs_hook=_without_repetition)
-    except RecursionError:
-        raise UserError("is nested too deeply to be a request") from None
-    except json.JSONDecodeError as problem:
-        raise UserError(f"is not JSON ({problem.msg} at column {problem.colno}); one request a line") from None
-    except ValueError as problem:  # numbers of thousands of digits
-        raise UserError(f"cannot be read ({problem})") from None
-    if not isinstance(fields, dict):
-        raise UserError(f'is no request; write an object such as {{"text": "a red triangle"}}, not {line.strip()[:40]}')
-    return fields
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for position, (name, _) in enumerate(pairs):
-        if name in (earlier for earlier, _ in pairs[:position]):
-            raise UserError(f"{name!r} is given twice; leave one out")
-    return dict(pairs)
-
-
 def checked(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a row, each of the type that `Asked` says."""
-    for name in fields:
-        if name not in FIELDS:
-            raise UserError(f"unknown field {name!r}; {_hint(name, FIELDS)}")
-    if not isinstance(fields.get("text"), str):
-        raise UserError('has no text; state it as "text": "a red triangle"')
-    _refuse_no_count("count", fields["count"], 1, LARGEST_COUNT)
-    _refuse_no_count("seed", fields["seed"], 0, LARGEST_SEED)
-    box, points, output = (fields.get(name) for name in ("box", "keypoints", "output"))
+    from condgen.data.image_output import WRITABLE  # not above: it imports numpy, which `--help` does not need
+
+    refuse_misfits(fields, FIELDS, text="a red triangle")
+    box, points = (fields.get(name) for name in ("box", "keypoints"))
     if not isinstance(points, dict | None):
         raise UserError(f'keypoints must be an object such as {{"left eye": [20, 14]}}, not {shown(points)}')
     return {
         **fields,
         "box": None if box is None else _four(box, box),
         "keypoints": {name: _two(xy, name) for name, xy in (points or {}).items() if xy is not None},
-        "output": None if output is None else _file_name(output),
+        "output": file_name(fields.get("output"), WRITABLE, fallback=".png"),
     }
-
-
-def _refuse_no_count(name: str, value: Any, smallest: int, largest: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= largest:
-        raise UserError(f"{name} must be a whole number from {smallest} to {largest:,}, not {value!r}")
-
-
-def _file_name(name: Any) -> str:
-    """An output below the folder. Raises UserError when it would lie elsewhere, or be no picture."""
-    from condgen.data.image_output import WRITABLE  # not above: it imports numpy, which `--help` does not need
-
-    if not isinstance(name, str) or not name.strip() or "\0" in name or name.endswith("/"):
-        raise UserError(f'output must be a file\'s name such as "one.png", not {name!r}')
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise UserError(f"output {name!r} leaves the output folder; give a name inside it")
-    if path.suffix and path.suffix.lower() not in WRITABLE:
-        raise UserError(f"output {name!r}: the ending must be one of {' '.join(WRITABLE)}, or none for .png")
-    return name
 
 
 def _four(numbers: Any, written: Any) -> tuple[float, ...]:
@@ -287,9 +210,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def shown(value: Any) -> str:
-    """A value in one short line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

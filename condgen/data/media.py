@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 class Media(StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
+    VIDEO = "video"
 
 
 SUFFIXES = {
     Media.IMAGE: frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif"}),
     Media.AUDIO: frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}),
+    Media.VIDEO: frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".png", ".jpg", ".jpeg"}),
 }
-"""How names of files of a kind end, in lower case."""
+"""How names of files of a kind end, in lower case; pictures count as videos, too: as film strips."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ class Look:
     size: tuple[int, ...] = field(default=())  # width and height in pixels, as displayed (EXIF); samples of a channel
     sample_rate: int = 0  # Hz, of audio
     channels: int = 0  # of audio
+    frames: int = 0  # of a video
+    frame_rate: Fraction | None = None  # frames a second of a video; None: not said
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is one that could be decoded."""
+        return len(self.size) == 2 and not self.frames
 
 
 def look_at(path: Path, kind: Media) -> Look:
@@ -56,6 +66,8 @@ def look_at(path: Path, kind: Media) -> Look:
         kind_of_file = path.stat().st_mode  # ahead of opening, which waits for ever at a pipe without a writer
         if not stat.S_ISREG(kind_of_file) and not stat.S_ISDIR(kind_of_file):
             return Look((Problem("a pipe or a device", "write it to a file"),))
+        if stat.S_ISDIR(kind_of_file) and kind is Media.VIDEO:
+            return Look((Problem("a folder", "write its frames to one file, as the scripts of data_prep/ do"),))
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -104,6 +116,21 @@ def _look_at_audio(path: Path, sha256: str) -> Look:
     return Look(problems, sha256, listener.contents, (listener.frames,), form.sample_rate, form.channels)
 
 
+def _look_at_video(path: Path, sha256: str) -> Look:
+    """Likewise, frame after frame."""
+    from condgen.data.check_videos import Watcher
+    from condgen.data.video import open_video
+
+    with open_video(path) as video:
+        watcher = Watcher(video)
+        for frame in video:
+            watcher.see(frame)
+        problems = tuple(watcher.problems())
+    return Look(
+        problems, sha256, watcher.contents, video.size, frames=watcher.frames, frame_rate=video.frames_per_second
+    )
+
+
 def _image_notes(image: Image.Image) -> Iterator[Problem]:
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a phone's photo and previews
     if frames > 1:
@@ -112,4 +139,8 @@ def _image_notes(image: Image.Image) -> Iterator[Problem]:
         yield Problem("partly transparent", "transparency is dropped; paint the background first", is_error=False)
 
 
-_LOOKS: dict[Media, Callable[[Path, str], Look]] = {Media.IMAGE: _look_at_image, Media.AUDIO: _look_at_audio}
+_LOOKS: dict[Media, Callable[[Path, str], Look]] = {
+    Media.IMAGE: _look_at_image,
+    Media.AUDIO: _look_at_audio,
+    Media.VIDEO: _look_at_video,
+}

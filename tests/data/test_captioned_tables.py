@@ -85,9 +85,9 @@ def test_pictures_may_lie_in_a_folder_beside(tmp_path):
 
 def test_columns_of_other_names_are_said(tmp_path):
     path = table(tmp_path, "t.csv", "id,beschreibung,art,caption\na.png,ein Vogel,Meise,no\n")
-    (picture,), _ = read_table(path, Columns(image="id", captions="beschreibung", category="art"))
+    (picture,), _ = read_table(path, Columns(file="id", captions="beschreibung", category="art"))
     assert (picture.captions, picture.category, picture.further) == (("ein Vogel",), "Meise", {"caption": "no"})
-    none, (finding,) = read_table(path, Columns(image="foto"))
+    none, (finding,) = read_table(path, Columns(file="foto"))
     assert none == []
     assert finding.problem == "no column foto; it has id, beschreibung, art, caption"
     _, (finding,) = read_table(path)

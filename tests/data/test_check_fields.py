@@ -42,6 +42,36 @@ def test_wanted_fields_are_taken_though_no_file_is_there(tmp_path):
         guess_fields(rows, ["loud"])
 
 
+def test_pictures_are_film_strips_where_the_field_says_so(tmp_path):
+    rows = manifest(
+        tmp_path,
+        {"clip": "a.png", "image": "a.gif", "teaser": "a.mp4"},
+        {"clip": "b.gif", "image": "b.png", "teaser": "b.webm"},
+    )
+    assert guess_fields(rows) == {"clip": Media.VIDEO, "image": Media.IMAGE, "teaser": Media.VIDEO}
+
+
+def test_clips_are_no_pairs(tmp_path):
+    assert usual_pairs(manifest(tmp_path, {"low": "a.mp4", "high": "b.mp4"})) == []
+    with pytest.raises(UserError, match="low:high: clips are not compared; leave the pair out"):
+        refuse_no_pairs([Pair("low", "high")], {"low": Media.VIDEO, "high": Media.VIDEO})
+
+
+def test_the_command_decodes_clips(tmp_path):
+    rows = []
+    for number, split in enumerate(("train", "train", "validation")):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append({"split": split, "clip": f"{number}.png", "captions": [f"clip {number}"]})
+    path = manifest(tmp_path, *rows).path
+    result = CliRunner().invoke(app, ["data", "check", str(path)])
+    assert (result.exit_code, result.output.strip()) == (0, f"{path}: 3 rows, 0 errors, 0 notes")
+    Image.new("RGB", (8, 30)).save(tmp_path / "1.png")
+    result = CliRunner().invoke(app, ["data", "check", str(path)])
+    assert result.exit_code == 1
+    assert "a multiple of 8" in " ".join(result.output.split())
+
+
 def test_a_manifest_without_files_is_refused(tmp_path):
     with pytest.raises(UserError, match="no row names a file"):
         guess_fields(manifest(tmp_path, {"text": "a bird"}))

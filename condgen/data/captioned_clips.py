@@ -1,0 +1,145 @@
+"""Captioned clips: windows of so many frames, with sentences that fit and sentences that do not.
+
+    {"split": "train", "clip": "a.mp4", "captions": ["a large red circle is moving ...", ...], "class": "wave"}
+
+A clip is a video, a GIF, or a film strip: a picture whose frames are squares side by side. A wrong sentence comes from
+a row of another class; without classes from a row that shares no sentence. Frames: see `clip_windows`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from condgen.data import loading
+from condgen.data.captions import CaptionTokens, CaptionVectors
+from condgen.data.check import Demands
+from condgen.data.clip_windows import CLIP, ClipWindows, needed, to_signed
+from condgen.data.loading import Draw
+from condgen.data.manifest import Split
+from condgen.data.media import Media
+from condgen.errors import UserError
+
+DEQUANTISATION = 1 / 128  # of [-1, 1], whose grey levels are 2/255 apart
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Captioned clips in a manifest."""
+
+    manifest: str = "data/captioned_clips/manifest.jsonl"
+    stride: int = 0  # frames of the file from one that is shown to the next; 0: as far apart as fits, so that a
+    # window spans the clip whatever its length (Balaji et al., 2019)
+    flip: bool = False  # left and right, half of the draws; not for sentences that say where something moves
+    dequantisation: bool = False  # adds noise of U(0, 1/128) to every value (the loader of Balaji et al., 2019)
+    captions_averaged: int = 1  # so many sentence vectors of a clip, fewer where it has fewer
+    cache_gigabytes: float = 4.0  # decoded clips kept in memory
+    validation_clips: int = 16  # how many of the validation split a report during training looks at
+
+    def __post_init__(self):
+        if self.stride < 0:
+            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
+        if not 0 <= self.cache_gigabytes < float("inf"):
+            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
+        for name in ("captions_averaged", "validation_clips"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class ClipBatch(loading.Batch):
+    """Clips; the sentences are added by what they are: vectors or tokens."""
+
+    clip: Tensor  # (B, 3, T, S, S) in [-1, 1]; with dequantisation up to 1 + 1/128
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(ClipBatch):
+    """With sentence vectors."""
+
+    text: Tensor  # (B, width)
+    wrong_text: Tensor  # (B, width), of a row of another class
+
+
+@dataclass(frozen=True, eq=False)
+class TokenBatch(ClipBatch):
+    """With sentences for an encoder that learns along."""
+
+    codes: Tensor  # (B, L) int64
+    mask: Tensor  # (B, L) bool: True where there is a token
+    wrong_codes: Tensor  # (B, L), of a row of another class
+    wrong_mask: Tensor  # (B, L)
+
+
+class Dataset(TorchDataset):
+    """Random windows of captioned clips.
+
+    Args:
+        text: the sentences of the rows, as vectors (items are `Batch`) or as tokens (`TokenBatch`).
+        size: pixels a side.
+        frames: of a window.
+
+    Raises:
+        UserError: the config does not fit the tokens.
+    """
+
+    def __init__(self, config: DataConfig, text: CaptionVectors | CaptionTokens, *, size: int, frames: int):
+        if isinstance(text, CaptionTokens) and config.captions_averaged > 1:
+            raise UserError(
+                f"data.captions_averaged={config.captions_averaged} needs sentence vectors, and the text encoder "
+                f"learns along; set data.captions_averaged=1"
+            )
+        self.config, self.text, self.size, self.frames = config, text, size, frames
+        self.rows = text.captions.rows
+        self.windows = ClipWindows(
+            self.rows, size=size, frames=frames, stride=config.stride, cache_gigabytes=config.cache_gigabytes
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draw: Draw) -> Batch | TokenBatch:
+        random, own = draw.random(), draw.index
+        wrong = self.text.captions.wrong_row(own, random)
+        sentences = self._sentences(own, random, "") | self._sentences(wrong, random, "wrong_")
+        kind = TokenBatch if isinstance(self.text, CaptionTokens) else Batch
+        return kind(clip=drawn_clip(self.windows, own, self.config, random), **sentences)
+
+    def _sentences(self, row: int, random: np.random.Generator, prefix: str) -> dict[str, Tensor]:
+        parts = self.text.draw(row, self.config.captions_averaged, random)
+        return {f"{prefix}{name}": part for name, part in parts.items()}
+
+
+def drawn_clip(windows: ClipWindows, row: int, config: DataConfig, random: np.random.Generator) -> Tensor:
+    """A random window as a training sees it, (3, T, S, S) in [-1, 1]: mirrored and with noise where asked for.
+
+    Raises:
+        UserError: the file is damaged, or too short.
+    """
+    frames = windows.random(row, random)
+    if config.flip and random.integers(2):
+        frames = frames[:, :, ::-1]
+    clip = to_signed(frames)
+    if config.dequantisation:
+        clip += torch.from_numpy(random.random(tuple(clip.shape), np.float32)) * DEQUANTISATION
+    return clip
+
+
+def demands(*, frames: int, stride: int = 0, captions: bool = True) -> Demands:
+    """What `condgen data check` must find before training.
+
+    Args:
+        frames: of a window.
+        stride: of the config.
+        captions: whether every row must have sentences.
+    """
+    return Demands(
+        fields={CLIP: Media.VIDEO},
+        frames=needed(frames, stride),
+        captions=captions,
+        splits=(Split.TRAIN, Split.VALIDATION),
+    )
