@@ -98,7 +98,8 @@ class Trainer:
         for name, average in self.averaged.items():
             player = getattr(self.task, name)
             averaged = [*average.parameters(), *_running_statistics(average)]
-            average_in_place(averaged, [*player.parameters(), *_running_statistics(player)], None)
+            if averaged:  # fixed word vectors have none
+                average_in_place(averaged, [*player.parameters(), *_running_statistics(player)], None)
             kept = {id(tensor) for tensor in averaged}
             for old, new in zip(average.buffers(), player.buffers(), strict=True):
                 if id(old) not in kept:

@@ -69,6 +69,11 @@ class TextConfig:
         """Whether its weights are public ones: neither trained nor saved here."""
         return self.kind is EncoderKind.TRANSFORMERS
 
+    @property
+    def fixed(self) -> bool:
+        """Whether there is nothing in it that could learn."""
+        return self.pretrained or self.kind is EncoderKind.WORD_VECTORS
+
 
 class Tokens(NamedTuple):
     """Sentences as whole numbers; those behind a sentence's end are 0."""
@@ -96,6 +101,11 @@ class SentenceEncoder(nn.Module):
         super().__init__()
         self.width = width
         self.register_buffer("place", torch.empty(0), persistent=False)  # tells the device, also without weights
+
+    @property
+    def state_width(self) -> int:
+        """C of the sequence (B, L', C) that it gives."""
+        return self.width
 
     def tokenize(self, sentences: Sequence[str]) -> Tokens:
         """Sentences as tokens on the CPU; what is longer than the encoder takes is cut.
@@ -149,11 +159,20 @@ class SentenceEncoder(nn.Module):
 
 
 class TrainedEncoder(SentenceEncoder):
-    """An encoder whose weights are trained here, and which keeps the words of its training captions."""
+    """An encoder whose weights are trained here, and which keeps the words of its training captions.
+
+    Subclasses have a `projection` from their states to the sentence's vector.
+    """
+
+    projection: nn.Linear
 
     def __init__(self, width: int):
         super().__init__(width)
         self.known = Words()
+
+    @property
+    def state_width(self) -> int:
+        return self.projection.in_features
 
     def learn_vocabulary(self, sentences: Iterable[str]) -> None:
         self.known.learn(sentences)
@@ -211,4 +230,5 @@ def build(config: TextConfig) -> SentenceEncoder:
         case EncoderKind.WORD_VECTORS:
             from condgen.text.word_vectors import WordVectors
 
-            return WordVectors(**{name: options[name] for name in ("width", "length") if name in options}, model=config.model)
+            length = {"length": config.length} if config.length else {}
+            return WordVectors(width=config.width, **length, model=config.model)

@@ -79,3 +79,15 @@ def test_a_model_without_an_encoder_is_refused(trained, name, problem):
 def test_a_public_encoder_needs_no_start(trained):
     public = TextConfig(kind=EncoderKind.TRANSFORMERS, model="owner/name", width=384)
     assert encoder_for(run_config(public)).width == 384  # and is not loaded yet
+
+
+def test_word_vectors_need_captions_alone_and_keep_those_of_the_model(monkeypatch, tmp_path):
+    text = TextConfig(kind=EncoderKind.WORD_VECTORS, width=3)
+    monkeypatch.setattr(tasks, "part", lambda *_: SimpleNamespace(TASK=SimpleNamespace(Config=Config)))
+    encoder = encoder_for(run_config(text), SENTENCES)
+    assert encoder.unknown_words("a yellow disc") == ["yellow"]
+    weights = {f"{stored.PLAYER}.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    model_folder.write(tmp_path / "model", "spoken", Config(text=text), weights, {}, "card")
+    tuned = encoder_for(run_config(text, tmp_path / "model"), ["a yellow disc"])
+    assert tuned.unknown_words("a yellow, red or green disc") == ["or", "green"]
+    assert torch.equal(tuned.encode(SENTENCES), encoder.encode(SENTENCES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from condgen.adversarial.objectives import ENERGIES, ObjectiveName
+from condgen.tasks.gan_cls.filtered import FilteredDiscriminator
 from condgen.tasks.gan_cls.networks import SIZE, Discriminator, Generator, first_trunk
 from condgen.tasks.gan_cls.second_stage import SECOND_SIZE, SecondGenerator, second_trunk
 from condgen.text.encoder import TextConfig
@@ -25,15 +26,18 @@ class GeneratorConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig:
-    """The arguments of `first_trunk` and `Discriminator`."""
+    """The arguments of `first_trunk`, `Discriminator` and `FilteredDiscriminator`."""
 
     text_code: int = 128
     width: int = 64  # 196 for COCO
     third_activation: bool = True  # off: as the authors' script for GAN-CLS-INT
     text_norm: bool = True  # off: as their scripts for GAN-CLS and COCO
+    text_filters: int = 0  # that a sentence makes for the features of 16x16, as in TFGAN (32); 0: none, as published
 
     def __post_init__(self):
         _refuse_below_one(self, "text_code", "width")
+        if self.text_filters < 0:
+            raise ValueError(f"text_filters must not be negative, got {self.text_filters}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +79,7 @@ class Config:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.objective in ENERGIES:
             raise ValueError(f"objective {self.objective} judges energies, and this discriminator gives logits")
-        if self.text_trained and self.text.pretrained:
+        if self.text_trained and self.text.fixed:
             raise ValueError(f"text_trained: a {self.text.kind} encoder is taken as it is; set another text.kind")
         if self.second_stage and self.text_trained:
             raise ValueError("text_trained belongs to the first stage: the second takes the sentence encoder as it is")
@@ -91,9 +95,18 @@ def build_generator(config: Config) -> Generator:
     return Generator(config.text.width, **vars(config.generator))
 
 
-def build_discriminator(config: Config) -> Discriminator:
+def build_discriminator(config: Config) -> Discriminator | FilteredDiscriminator:
     """The first stage's discriminator, with fresh weights."""
     own = config.discriminator
+    if own.text_filters:
+        return FilteredDiscriminator(
+            config.text.width,
+            text_code=own.text_code,
+            text_norm=own.text_norm,
+            width=own.width,
+            third_activation=own.third_activation,
+            filters=own.text_filters,
+        )
     trunk, channels = first_trunk(own.width, third_activation=own.third_activation)
     return Discriminator(trunk, channels, config.text.width, text_code=own.text_code, text_norm=own.text_norm)
 

@@ -9,8 +9,8 @@ from condgen.data.captioned_images import Batch, DataConfig, Dataset, TokenBatch
 from condgen.data.captions import Captions, CaptionTokens, CaptionVectors
 from condgen.data.check import Demands
 from condgen.data.manifest import Manifest
-from condgen.text.encoder import SentenceEncoder, build
-from condgen.text.stored import encoder_for
+from condgen.text.encoder import SentenceEncoder
+from condgen.text.stored import encoder_of
 from condgen.text.vectors import sentence_vectors
 
 if TYPE_CHECKING:
@@ -54,18 +54,9 @@ def open_split(config: RunConfig, split: str) -> SentenceDataset:
         UserError: the config names no trained sentence encoder where one is needed.
     """
     model, captions = config.model, Captions.read(config.data.manifest, split)
-    encoder = _encoder(config, captions)
+    encoder = encoder_of(config, captions.sentences)
     if model.text_trained:
         text = CaptionTokens(captions, *encoder.tokenize(captions.sentences))
     else:
         text = CaptionVectors(captions, sentence_vectors(encoder, captions.sentences, cache=None))
     return SentenceDataset(config.data, text, size=model.size, text_encoder=encoder)
-
-
-def _encoder(config: RunConfig, captions: Captions) -> SentenceEncoder:
-    """The one that `start_from` brings; without, one that is to learn, with the words of these captions."""
-    if not config.model.text_trained or config.start_from:
-        return encoder_for(config)
-    encoder = build(config.model.text)
-    encoder.learn_vocabulary(captions.sentences)
-    return encoder

@@ -21,6 +21,7 @@ def configs() -> dict[str, Config]:
         "augmented": config(augmented=True),
         "text_trained": config(text_trained=True),
         "second_stage": config(second_stage=True),
+        "text_filters": config(text_filters=2),
     }
 
 
@@ -32,6 +33,7 @@ def config(
     augmented: bool = False,
     text_trained: bool = False,
     second_stage: bool = False,
+    text_filters: int = 0,
 ) -> Config:
     """Networks of a few channels."""
     second = SecondStageConfig(text_code=3, generator_width=4, residual_blocks=1, discriminator_width=2)
@@ -39,7 +41,9 @@ def config(
         text=_TEXT,
         text_trained=text_trained,
         generator=GeneratorConfig(noise_channels=4, text_code=3, width=4, augmented=augmented),
-        discriminator=DiscriminatorConfig(text_code=3, width=4, third_activation=not augmented, text_norm=augmented),
+        discriminator=DiscriminatorConfig(
+            text_code=3, width=4, third_activation=not augmented, text_norm=augmented, text_filters=text_filters
+        ),
         second_stage=second if second_stage else None,
         objective=objective,
         wrong_weight=wrong_weight,

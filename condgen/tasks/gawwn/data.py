@@ -56,8 +56,8 @@ def open_split(config: RunConfig, split: str) -> Dataset:
     Raises:
         UserError: there is no trained encoder, or it cannot read a sentence.
     """
-    model, encoder = config.model, encoder_for(config)
-    captions = Captions.read(config.data.manifest, split)
+    model, captions = config.model, Captions.read(config.data.manifest, split)
+    encoder = encoder_for(config, captions.sentences)
     require_readable(encoder, captions.sentences)
     vectors = CaptionVectors(captions, sentence_vectors(encoder, captions.sentences))
     dataset = Dataset(

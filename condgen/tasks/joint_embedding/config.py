@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from condgen.text.encoder import EncoderKind, TextConfig
+from condgen.text.encoder import TextConfig
 
 
 class ImageEncoderKind(StrEnum):
@@ -48,9 +48,9 @@ class Config:
     symmetric: bool = True  # DS-SJE: sentences choose pictures, too; False: DA-SJE, pictures choose sentences alone
 
     def __post_init__(self):
-        if self.text.kind is EncoderKind.TRANSFORMERS:
+        if self.text.fixed:
             raise ValueError(
-                "text.kind=transformers is used as it is: it needs no joint embedding; see `condgen embed --model`"
+                f"text.kind={self.text.kind} is used as it is and needs no joint embedding; see `condgen embed --model`"
             )
         if self.margin <= 0:
             raise ValueError(f"margin must be above 0, got {self.margin}")

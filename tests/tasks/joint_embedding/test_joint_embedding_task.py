@@ -65,6 +65,7 @@ def test_a_frozen_network_of_torchvision_is_no_player_and_not_saved():
         (["model.image.resize=100"], "resize=100 must be 0 or at least size=224"),
         (["model.margin=0"], "margin must be above 0"),
         (["model.text.kind=transformers", "model.text.model=some/model"], "needs no joint embedding"),
+        (["model.text.kind=word_vectors"], "needs no joint embedding"),
         (["data.validation_images=1"], "validation_images must be 2 or more"),
         (["data.validation_captions=-1"], "validation_captions must not be negative"),
         (["optimizers.image_encoder.learning_rate=1"], "has no key 'image_encoder'"),
