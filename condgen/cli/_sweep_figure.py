@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from condgen.cli._drawing import LARGEST_GRID, SHOWN_SIDE, Drawer, make_folder
+from condgen.cli._drawing import LARGEST_GRID, SHOWN_SIDE, Drawer
+from condgen.cli._text_requests import make_folder
 from condgen.data.draw_requests import Asked, Place, Request
 from condgen.data.files import write_atomically
 from condgen.data.image import Picture

@@ -38,7 +38,7 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Decode every picture or recording and name the rows that are missing, damaged, too small, changed, not
+    """Decode every picture, recording or clip and name the rows that are missing, damaged, too small, changed, not
     aligned, exchanged, or in two splits.
 
     Fields called noisy and clean, low and high, input and target, or image and partner, are compared as pairs, unless

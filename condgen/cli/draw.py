@@ -83,7 +83,7 @@ def draw(
     A file's ending says its format: .png .jpg .webp or .tif. Outputs are
     replaced.
     """
-    from condgen.cli import _drawing
+    from condgen.cli import _drawing, _text_requests
     from condgen.errors import UserError
 
     if sweep is not None and requests is not None:
@@ -109,8 +109,10 @@ def draw(
         folder = Path(output)
         if as_picture:
             folder, asked = folder.parent, [replace(asked[0], output=folder.name)]
-        pictures, clashes = _drawing.wanted(asked, folder, show_layout=show_layout)
-        _drawing.draw_files(pictures, [*problems, *clashes], load, skip_existing=skip_existing)
+        companion = "-layout.png" if show_layout else ""
+        pictures, clashes = _text_requests.wanted(asked, folder, ending=".png", companion=companion)
+        problems += clashes
+        _drawing.draw_files(pictures, problems, load, show_layout=show_layout, skip_existing=skip_existing)
 
 
 def _sweep(asked: Asked, sweep: Sweep, load: Callable[[], Drawer], target: Path, show_layout: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from condgen.data.captioned_folders import CLIP_LAYOUTS
 from condgen.data.pairs import LAYOUTS
 
 app = typer.Typer()
@@ -34,6 +35,7 @@ in train and val.
 gan_cls, gawwn: captioned pictures: each with a .txt beside it, a caption a
 line; or a table captions.csv (.tsv, .jsonl) with the columns image, caption and,
 for gawwn, x, y, w and h of a box, or keypoints.
+tfgan, text_to_video: captioned clips, in a layout below.
 Each also takes a manifest, .jsonl with a split in every row.
 
 """
@@ -41,7 +43,9 @@ Each also takes a manifest, .jsonl with a split in every row.
 
 def _help() -> str:
     """Each layout in one line, which the console then wraps."""
-    return HELP + re.sub(r"(?<![;:.])\n +", " ", LAYOUTS).replace("\n  ", "\n")
+    pairs = re.sub(r"(?<![;:.])\n +", " ", LAYOUTS).replace("\n  ", "\n")
+    clips = re.sub(r"\n(?! 2|Columns) *", " ", CLIP_LAYOUTS).replace("\n ", "\n").strip()
+    return f"{HELP}{pairs}\nCAPTIONED CLIPS are one of:\n{clips}"
 
 
 @app.command(help=_help())

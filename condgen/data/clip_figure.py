@@ -15,7 +15,7 @@ from condgen.data.video_output import write_video
 
 FRAMES = 6  # of a clip in the picture, evenly spread from its first to its last
 SIDE = 64  # pixels that a frame has at least
-CAPTION = 64  # characters
+CAPTION = 80  # characters
 FRAMES_PER_SECOND = 8  # of the GIF
 
 
@@ -28,8 +28,8 @@ def write_figures(
     captions: Sequence[str] | None = None,
     gists: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Write `folder/name.png`, a row a true clip: its frames, a gap, the gist and the frames of the first one made; and
-    `folder/name.gif`, a row a true clip: itself and all that were made.
+    """Write `folder/name.png`, a row a true clip: its frames, the gist and the frames of the first one made, with gaps
+    between; and `folder/name.gif`, a row a true clip: itself and all that were made.
 
     Args:
         real: uint8 (N, T, S, S, 3).
@@ -46,7 +46,7 @@ def write_figures(
     scale = -(-SIDE // real.shape[2])
     shown = np.linspace(0, real.shape[1] - 1, min(FRAMES, real.shape[1])).round().astype(int)
     gap = np.full((len(real), 1, *real.shape[2:]), 255, np.uint8)
-    painted = [] if gists is None else [gists[:, None]]
+    painted = [] if gists is None else [gists[:, None], gap]
     cells = np.concatenate([real[:, shown], gap, *painted, made[:, 0, shown]], axis=1)
     short = captions and [textwrap.shorten(text, CAPTION, placeholder="...") for text in captions]
     picture = grid(list(cells.reshape(-1, *cells.shape[2:])), cells.shape[1], row_captions=short, scale=scale)

@@ -14,7 +14,7 @@ from condgen.errors import UserError
 MAGIC = (b"GIF87a", b"GIF89a")
 COLOURS = 256  # of a palette
 SHORTEST, USUAL = 2, 10  # hundredths of a second
-_PALETTE_PIXELS = 2**20  # of a clip, evenly taken, tell its colours
+_PALETTE_PIXELS = 2**16  # of a clip, evenly taken, tell its colours
 
 
 def delays(file: BinaryIO) -> list[int]:
