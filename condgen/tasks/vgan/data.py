@@ -1,0 +1,93 @@
+"""Clips without sentences: windows of so many frames.
+
+    {"split": "train", "clip": "a.mp4"}
+
+Further fields, such as sentences, are not looked at. Frames: see `condgen.data.clip_windows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from condgen.data import captioned_clips, check, loading
+from condgen.data.check import Demands
+from condgen.data.clip_windows import ClipWindows, to_signed
+from condgen.data.loading import Draw
+from condgen.data.manifest import Manifest, Row
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Clips in a manifest."""
+
+    manifest: str = "data/captioned_clips/manifest.jsonl"
+    stride: int = 1  # frames of the file from one that is shown to the next; 0: as far apart as fits
+    flip: bool = False  # left and right, half of the draws
+    cache_gigabytes: float = 4.0  # decoded clips kept in memory
+    validation_clips: int = 16  # how many of the validation split a report during training looks at
+
+    def __post_init__(self):
+        if self.stride < 0:
+            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
+        if not 0 <= self.cache_gigabytes < float("inf"):
+            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
+        if self.validation_clips < 1:
+            raise ValueError(f"validation_clips must be 1 or more, got {self.validation_clips}")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(loading.Batch):
+    clip: Tensor  # (B, 3, T, S, S) in [-1, 1]
+
+
+class Dataset(TorchDataset):
+    """Windows of clips from random starts (the authors' code: the first frames alone).
+
+    Args:
+        size: pixels a side.
+        frames: of a window.
+    """
+
+    def __init__(self, config: DataConfig, rows: Sequence[Row], *, size: int, frames: int):
+        self.config = config
+        self.windows = ClipWindows(
+            rows, size=size, frames=frames, stride=config.stride, cache_gigabytes=config.cache_gigabytes
+        )
+
+    def __len__(self) -> int:
+        return len(self.windows.rows)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        random = draw.random()
+        frames = self.windows.random(draw.index, random)
+        if self.config.flip and random.integers(2):
+            frames = frames[:, :, ::-1]
+        return Batch(clip=to_signed(frames))
+
+
+def demands(config: RunConfig) -> Demands:
+    """What `condgen data check` must find before training."""
+    return captioned_clips.demands(frames=config.model.frames, stride=config.data.stride, captions=False)
+
+
+def require_good(config: RunConfig) -> None:
+    """Check the run's data before its first step.
+
+    Raises:
+        UserError: there are bad rows; a table names them.
+    """
+    check.require_good(Manifest.read(config.data.manifest), demands(config))
+
+
+def open_split(config: RunConfig, split: str) -> Dataset:
+    """The clips of one split, as a run's config asks for them."""
+    rows, model = Manifest.read(config.data.manifest).rows(split), config.model
+    return Dataset(config.data, rows, size=model.size, frames=model.frames)

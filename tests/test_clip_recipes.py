@@ -1,0 +1,84 @@
+"""What the recipes of text to video do with their options: the scripts and configs they call, and what they refuse."""
+
+from __future__ import annotations
+
+import pytest
+from test_published_protocol import calls
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "config"),
+    [
+        ("tfgan", [], "tfgan"),
+        ("tfgan", ["--concat"], "concat"),
+        ("tfgan", ["--shapes"], "shapes"),
+        ("tfgan", ["--shapes", "--concat", "--version2"], "shapes_concat"),
+        ("tfgan", ["--small", "--data", "mine"], "small"),
+        ("text_to_video", ["--data", "mine"], "text_to_video"),
+        ("text_to_video", ["--data", "mine", "--small"], "small"),
+        ("text_to_video", ["--kinetics", "list", "--videos", "held", "--vgan"], "vgan"),
+        ("text_to_video", ["--shapes", "--ablation", "full"], "shapes"),
+        ("text_to_video", ["--shapes", "--ablation", "gt2v"], "shapes_gt2v"),
+        ("text_to_video", ["--shapes", "--vgan"], "vgan_shapes"),
+        ("text_to_video", ["--weizmann", "actions"], "weizmann"),
+    ],
+)
+def test_the_game_is_that_of_the_options(tmp_path, recipe, options, config):
+    _, call, *_ = calls(tmp_path, recipe, "--stage", "2", "--stop-stage", "2", *options)
+    assert f" train {config}.yaml " in call
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "judge"),
+    [
+        ("tfgan", [], "judge_shapes"),
+        ("tfgan", ["--shapes", "--version2"], "judge_shapes"),
+        ("tfgan", ["--data", "mine"], None),
+        ("tfgan", ["--shapes", "--judge", "known"], None),
+        ("tfgan", ["--mini"], None),
+        ("text_to_video", ["--shapes", "--ablation", "dt2v"], "judge_shapes"),
+        ("text_to_video", ["--weizmann", "actions"], "judge_weizmann"),
+        ("text_to_video", ["--kinetics", "list", "--videos", "held"], "judge_kinetics"),
+        ("text_to_video", ["--data", "mine"], None),
+    ],
+)
+def test_a_judge_is_trained_where_the_truth_is_known_and_none_is_given(tmp_path, recipe, options, judge):
+    said = calls(tmp_path, recipe, "--stage", "2", "--stop-stage", "2", *options)
+    judges = [line for line in said if " train judge_" in line]
+    assert len(judges) == (judge is not None)
+    if judge:
+        assert f" train {judge}.yaml " in judges[0]
+
+
+def test_the_judge_learns_from_other_clips_of_all_sentences(tmp_path):
+    _, own, others = calls(tmp_path, "tfgan", "--stop-stage", "1", "--shapes", "--version2", "--textures", "photos")
+    assert own.startswith("moving_shapes.py ")
+    assert others.startswith("moving_shapes.py ")
+    assert "--version 2 --textures photos" in own
+    assert "--version 2 --textures photos" in others
+    assert ("--unseen 0.1" in own, "--seed" in own) == (True, False)
+    assert ("--unseen" in others, "--seed 1" in others) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "complaint"),
+    [
+        ("tfgan", ["--small"], "--small is for your own clips: give --data, or draw some by --shapes"),
+        ("tfgan", ["--shapes", "--data", "mine"], "--shapes draws its own clips: leave out --data"),
+        ("tfgan", ["--shapes", "--mini"], "--shapes and --mini exclude each other: give one of them"),
+        ("tfgan", ["--mini", "--concat"], "--concat goes with the paper's size and --shapes: leave out --mini"),
+        ("tfgan", ["--textures", "photos"], "--textures are of --version2: give both"),
+        ("text_to_video", [], "the clips are missing: give --kinetics or --data, or draw some by --shapes"),
+        ("text_to_video", ["--kinetics", "list"], "--kinetics needs the videos: give their folder with --videos"),
+        ("text_to_video", ["--weizmann", "a", "--mini"], "--weizmann and --mini exclude each other: give one of them"),
+        ("text_to_video", ["--shapes", "--ablation", "t2v"], "--ablation must be full, gt2v, pt2v or dt2v, got t2v"),
+        ("text_to_video", ["--mini", "--ablation", "dt2v"], "--ablation goes with --shapes"),
+        (
+            "text_to_video",
+            ["--shapes", "--ablation", "dt2v", "--vgan"],
+            "--ablation and --vgan exclude each other: give one of them",
+        ),
+    ],
+)
+def test_options_that_contradict_are_one_line(tmp_path, recipe, options, complaint):
+    assert calls(tmp_path, recipe, *options) == f"run.sh: {complaint}"
