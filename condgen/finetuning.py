@@ -279,16 +279,16 @@ def _planned(start: Start, manifest: Path, named: Path, overrides: Sequence[str]
 def _warm_up(config: RunConfig, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """For how long generators wait for discriminators that the model folder does not bring, as `optimizers` state it.
 
-    And a line on each. A discriminator's generator is the player whose name has that word in its place.
+    And a line on each. Its generator is the player whose name has that word in place of its own, else `generator`.
     """
     from condgen import training
 
-    iterations = config.trainer.iterations
+    iterations, waits, lines = config.trainer.iterations, {}, []
     count = min(max(1, round(WARM_UP * iterations)), iterations - 1)
-    waits, lines = {}, []
     new = [player for player in training.mostly_new(config) if player.endswith(DISCRIMINATOR)] if count else []
     for discriminator in new:
         generator = discriminator.removesuffix(DISCRIMINATOR) + GENERATOR
+        generator = generator if generator in config.optimizers else GENERATOR
         own = f"optimizers.{generator}.starts_at"
         if generator not in config.optimizers or any(text.startswith(f"{own}=") for text in overrides):
             continue

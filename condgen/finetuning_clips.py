@@ -60,7 +60,7 @@ def measure(pipeline: Any, config: RunConfig) -> tuple[dict[str, dict[str, float
             f"the model knows no word of {len(unread)} of the {len(sentences)} left-out sentences, such as "
             f"{unread[0]!r}: not measured"
         ]
-    table, lines = evaluate(pipeline, manifest, Split.VALIDATION, (), {}, stride=config.data.stride)
+    table, lines = evaluate(pipeline, manifest, Split.VALIDATION, (), {})
     return table, [line for line in lines if not line.startswith(JUDGE)]  # somebody's own clips have none
 
 
@@ -70,7 +70,7 @@ def show(before: Any, after: Any, config: RunConfig, folder: Path) -> Path:
     A model that knows no word of a sentence has no row for it.
     """
     rows = spread(Manifest.read(config.data.manifest).rows(Split.VALIDATION), _SHOWN)
-    real = Captioned.read(rows, size=after.size, frames=after.frames, stride=config.data.stride)
+    real = Captioned.read(rows, size=after.size, frames=after.frames, stride=after.config.stride)
     cells, captions = [], []
     for sentence, clip in zip(real.sentences, real.clips, strict=True):
         shown = {f"true: {textwrap.shorten(sentence, _CAPTION, placeholder='...')}": clip}

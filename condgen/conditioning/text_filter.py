@@ -11,7 +11,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from condgen.networks.clips import zeros_in_time
+from condgen.networks.clips import padded
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -39,8 +39,8 @@ def filtered(features: Tensor, filters: Tensor, padding: int | tuple[int, ...] =
     if filters.ndim != dimensions + 3 or (batch, features.shape[1]) != (len(filters), filters.shape[2]):
         raise ValueError(f"filters {tuple(filters.shape)} do not fit features {tuple(features.shape)}")
     if dimensions == 3:
-        time, *space = (padding,) * 3 if isinstance(padding, int) else padding
-        features, padding = zeros_in_time(features, time), (0, *space)
+        margins = (padding,) * 3 if isinstance(padding, int) else padding
+        features, padding = padded(features, filters.shape[3:], margins)
     made = _CONVOLUTIONS[dimensions](
         features.reshape(1, -1, *features.shape[2:]),
         # made under autocast, they may be asked for again outside, by a gradient penalty in fp32

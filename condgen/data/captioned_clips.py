@@ -32,8 +32,6 @@ class DataConfig:
     """Captioned clips in a manifest."""
 
     manifest: str = "data/captioned_clips/manifest.jsonl"
-    stride: int = 0  # frames of the file from one that is shown to the next; 0: as far apart as fits, so that a
-    # window spans the clip whatever its length (Balaji et al., 2019)
     flip: bool = False  # left and right, half of the draws; not for sentences that say where something moves
     dequantisation: bool = False  # adds noise of U(0, 1/128) to every value (the loader of Balaji et al., 2019)
     captions_averaged: int = 1  # so many sentence vectors of a clip, fewer where it has fewer
@@ -41,8 +39,6 @@ class DataConfig:
     validation_clips: int = 16  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
-        if self.stride < 0:
-            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         if not 0 <= self.cache_gigabytes < float("inf"):
             raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
         for name in ("captions_averaged", "validation_clips"):
@@ -82,21 +78,24 @@ class Dataset(TorchDataset):
         text: the sentences of the rows, as vectors (items are `Batch`) or as tokens (`TokenBatch`).
         size: pixels a side.
         frames: of a window.
+        stride: frames of the file from one to the next; 0: as far apart as fits.
 
     Raises:
         UserError: the config does not fit the tokens.
     """
 
-    def __init__(self, config: DataConfig, text: CaptionVectors | CaptionTokens, *, size: int, frames: int):
+    def __init__(
+        self, config: DataConfig, text: CaptionVectors | CaptionTokens, *, size: int, frames: int, stride: int = 0
+    ):
         if isinstance(text, CaptionTokens) and config.captions_averaged > 1:
             raise UserError(
                 f"data.captions_averaged={config.captions_averaged} needs sentence vectors, and the text encoder "
                 f"learns along; set data.captions_averaged=1"
             )
-        self.config, self.text, self.size, self.frames = config, text, size, frames
+        self.config, self.text = config, text
         self.rows = text.captions.rows
         self.windows = ClipWindows(
-            self.rows, size=size, frames=frames, stride=config.stride, cache_gigabytes=config.cache_gigabytes
+            self.rows, size=size, frames=frames, stride=stride, cache_gigabytes=config.cache_gigabytes
         )
 
     def __len__(self) -> int:
@@ -134,7 +133,7 @@ def demands(*, frames: int, stride: int = 0, captions: bool = True) -> Demands:
 
     Args:
         frames: of a window.
-        stride: of the config.
+        stride: frames of the file from one to the next; 0: as far apart as fits.
         captions: whether every row must have sentences.
     """
     return Demands(

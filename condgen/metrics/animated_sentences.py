@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -54,6 +54,7 @@ class Pipeline(Protocol):
     size: int
     frames: int
     has_gist: bool
+    config: Any  # its `stride` is that of the clips it has learned from
     device: torch.device
 
     def animate(self, requests: Sequence[Request], *, seed: int = 0, frames: int = 0) -> Tensor:
@@ -132,13 +133,7 @@ def sample_measures(pipeline: Pipeline, real: Captioned) -> dict[str, float]:
 
 
 def evaluate(
-    pipeline: Pipeline,
-    manifest: Manifest,
-    split: str,
-    also: Sequence[str],
-    weights: Mapping[str, Path],
-    *,
-    stride: int = 0,
+    pipeline: Pipeline, manifest: Manifest, split: str, also: Sequence[str], weights: Mapping[str, Path]
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
     """The table that `condgen evaluate` prints, and a line on each metric that cannot be had here.
 
@@ -159,15 +154,16 @@ def evaluate(
         also: of `FURTHER`.
         weights: "judge": name or folder of a clip classifier, whose heads are fields of the rows; of `fid` and `kid`,
             see `SetDistances`.
-        stride: of the real clips, as in the model's training; 0: as far apart as fits.
 
     Raises:
-        UserError: no rows of that split, a metric that there is not, or a judge that does not know what rows say.
+        UserError: no rows of that split, a metric that there is not, or a judge that does not know what rows say
+            or was trained on clips of another stride.
     """
     refuse_unknown(also, without_judge(weights), OWN, FURTHER)
     rows, lines = measured(manifest.rows(split), size=pipeline.size, frames=pipeline.frames)
     device = str(pipeline.device)
-    judge, without = open_judge(weights, device)
+    stride = pipeline.config.stride
+    judge, without = open_judge(weights, device, stride=stride)
     real = Captioned.read(rows, size=pipeline.size, frames=pipeline.frames, stride=stride)
     if judge is not None:
         judge.accuracy(signed(real.clips[:1]), rows[:1])  # what it cannot judge is said before the work

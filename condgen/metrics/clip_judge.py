@@ -25,25 +25,33 @@ STILLS = 4  # frames of a clip, evenly spread, that `frames_distance` looks at: 
 class ClipJudge:
     """A model of task `clip_classifier` that takes clips of any size, and of as many frames as its own or more.
 
-    Of longer clips it sees every second, third, ... frame, from the middle, as it learned to. It knows motions at the
-    speed that this leaves: judge generators of more frames by a judge that was trained with as many.
+    It knows motions at the speed of the clips that it was trained on, so it judges those of the same stride alone. With
+    0 it learned from frames spread over a whole clip, and of longer clips than its own it sees every second, third, ...
+    frame, from the middle; with another stride so many frames in a row from the middle.
 
     Args:
         model: name or folder.
         heads: those that are asked, fields of rows; empty: all that the model has.
+        stride: frames of the files from one frame of the clips to the next; 0: as far apart as fitted.
         device: as of `condgen.load`.
 
     Raises:
-        UserError: there is no such model, or it lacks a head.
+        UserError: there is no such model, it lacks a head, or was trained on clips of another stride.
     """
 
-    def __init__(self, model: str, *, heads: Sequence[str] = (), device: str = "auto"):
+    def __init__(self, model: str, *, heads: Sequence[str] = (), stride: int = 0, device: str = "auto"):
         ModelFolder.find(model, task="clip_classifier")
         self._model, self._classifier = model, condgen.load(model, device=device)
         known = self._classifier.heads
         if unknown := [name for name in heads if name not in known]:
             raise UserError(f"judge {model} has no head {', '.join(unknown)}; it has {', '.join(known)}")
         self.heads = {name: known[name] for name in heads or known}
+        own = self._classifier.config.stride
+        if own != stride:
+            raise UserError(
+                f"judge {model} knows motions from clips with stride {own}, those to be judged have stride {stride}; "
+                f"give a judge that was trained with model.stride={stride}"
+            )
 
     def __call__(self, clips: Tensor) -> dict[str, Tensor]:
         """(N, 3, T, S, S) in [-1, 1] -> of each head probabilities (N, K).
@@ -121,7 +129,7 @@ class ClipJudge:
                 f"judge {self._model} takes clips of {config.frames} frames or more, got {tuple(clips.shape)} as "
                 f"(clips, channels, frames, height, width)"
             )
-        spacing = Spacing.fit(clips.shape[2], config.frames)
+        spacing = Spacing.fit(clips.shape[2], config.frames, min(config.stride, 1))  # a fixed one is the clips' already
         shown = slice(spacing.slack // 2, None, spacing.stride)
         for part in clips.split(PORTION):
             part = part[:, :, shown][:, :, : config.frames]

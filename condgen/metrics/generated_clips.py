@@ -83,11 +83,15 @@ def nearest_and_diversity(made: np.ndarray, real: np.ndarray) -> dict[str, float
     return {"nearest_sample": float(distances.amin(1).mean() / true[0].numel() ** 0.5), "diversity": float(diversity)}
 
 
-def open_judge(weights: Mapping[str, Path], device: str) -> tuple[ClipJudge | None, list[str]]:
-    """The judge that is named, or a line on what is missing without. Raises UserError: there is no such model."""
+def open_judge(weights: Mapping[str, Path], device: str, *, stride: int) -> tuple[ClipJudge | None, list[str]]:
+    """The judge of clips of a stride that is named, or a line on what is missing without.
+
+    Raises:
+        UserError: there is no such model, or it was trained on clips of another stride.
+    """
     if JUDGE not in weights:
         return None, [f"{JUDGE}: missing (give --weights {JUDGE}=MODEL, of task clip_classifier)"]
-    return ClipJudge(str(weights[JUDGE]), device=device), []
+    return ClipJudge(str(weights[JUDGE]), stride=stride, device=device), []
 
 
 def without_judge(weights: Mapping[str, Path]) -> dict[str, Path]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from condgen.networks.blocks import SLOPE, Norm, initialise, normalisation
+from condgen.networks.clips import ClipConvolution, TransposedClipConvolution
 
 MULTIPLE = 16
 """Of frames and of pixels a side."""
@@ -20,8 +21,8 @@ MULTIPLE = 16
 DEVIATION = 0.01
 """Of all weights at first."""
 
-_CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
-_TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_CONVOLUTIONS = {2: nn.Conv2d, 3: ClipConvolution}
+_TRANSPOSED = {2: nn.ConvTranspose2d, 3: TransposedClipConvolution}
 
 
 class Scene(NamedTuple):

@@ -10,6 +10,7 @@ from condgen.runtime.model_folder import ModelFolder
 from condgen.text import characters
 from condgen.text.encoder import SentenceEncoder, TextConfig, build
 from condgen.text.stored import PLAYER
+from condgen.text.word_vectors import WordVectors
 
 NAMED = 8  # new words that are named
 
@@ -26,8 +27,16 @@ def new_words(encoder: SentenceEncoder, sentences: Sequence[str]) -> str:
     more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
     return (
         f"the text encoder was trained without {len(new)} of the {len(words)} words of these captions "
-        f"({len(new) / len(words):.0%}): {', '.join(new[:NAMED])}{more}; what they mean it does not know"
+        f"({len(new) / len(words):.0%}): {', '.join(new[:NAMED])}{more}; {_meaning(encoder)}"
     )
+
+
+def _meaning(encoder: SentenceEncoder) -> str:
+    """Word vectors are fixed, but what reads them learns along."""
+    if not isinstance(encoder, WordVectors):
+        return "what they mean it does not know"
+    which = f"those that {encoder.model} has" if encoder.model else "they"
+    return f"{which} get vectors, and what these mean is learned from the training captions"
 
 
 def remarks(folder: ModelFolder, rows: Sequence[Row]) -> list[str]:

@@ -124,3 +124,16 @@ def test_the_scale_that_filters_start_with(square):
     torch.manual_seed(0)
     bank = TextFilter(64, 8, 16, (5, 5))(square**0.5 * torch.randn(32, 64).sign())
     assert bank.var().item() == pytest.approx((square + 1 / 64) / 3, rel=0.05)
+
+
+@pytest.mark.parametrize("extent", [(2, 4, 4), (4, 4, 4), (1, 6, 3)])
+def test_gradients_in_half_precision_on_maps_smaller_than_the_filters(extent):
+    torch.manual_seed(0)
+    features, filters = torch.randn(2, 4, *extent), torch.randn(2, 4, 4, 3, 5, 5, requires_grad=True)
+    gradients = []
+    for half in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = filtered(features, filters, (2, 2, 2)).float().square().sum()
+        gradients += torch.autograd.grad(loss, [filters])
+    full, half = gradients
+    assert (half - full).norm() < 0.02 * full.norm()

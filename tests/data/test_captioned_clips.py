@@ -9,7 +9,7 @@ from PIL import Image
 
 from condgen.data import captioned_clips, loading
 from condgen.data import manifest as manifests
-from condgen.data.captioned_clips import DataConfig, Dataset
+from condgen.data.captioned_clips import DataConfig, Dataset, drawn_clip
 from condgen.data.captions import Captions, CaptionTokens, CaptionVectors
 from condgen.data.check import check
 from condgen.data.loading import Draw
@@ -41,6 +41,18 @@ def dataset(manifest, text=None, **options):
     vectors = torch.arange(len(captions.sentences)).float()[:, None].expand(-1, 2)
     config = DataConfig(manifest=str(manifest), **options)
     return Dataset(config, text or CaptionVectors(captions, vectors), size=SIDE, frames=FRAMES)
+
+
+def test_frames_are_as_far_apart_as_asked_for(tmp_path):
+    frames = np.repeat(np.arange(9, dtype=np.uint8) * 10, SIDE * SIDE * 3).reshape(9 * SIDE, SIDE, 3)
+    Image.fromarray(frames).save(tmp_path / "0.png")
+    manifests.write(tmp_path / "m.jsonl", [{"split": "train", "clip": "0.png", "captions": ["a"]}])
+    captions = Captions.read(tmp_path / "m.jsonl", "train")
+    for asked, apart in ((0, 2), (1, 1), (2, 2)):
+        text = CaptionVectors(captions, torch.zeros(1, 2))
+        data = Dataset(DataConfig(), text, size=SIDE, frames=FRAMES, stride=asked)
+        shown = (drawn_clip(data.windows, 0, data.config, np.random.default_rng(0))[0, :, 0, 0] + 1) * 127.5
+        torch.testing.assert_close(shown.diff(), torch.full((FRAMES - 1,), 10.0 * apart))
 
 
 def test_an_item(manifest):
@@ -95,7 +107,7 @@ def test_configs_that_do_not_fit(manifest):
     tokens = CaptionTokens(captions, torch.zeros(5, 3), torch.zeros(5, 3))
     with pytest.raises(UserError, match=r"captions_averaged=2 needs sentence vectors.*set data.captions_averaged=1"):
         dataset(manifest, tokens, captions_averaged=2)
-    for wrong in ({"stride": -1}, {"cache_gigabytes": -1.0}, {"captions_averaged": 0}, {"validation_clips": 0}):
+    for wrong in ({"cache_gigabytes": -1.0}, {"captions_averaged": 0}, {"validation_clips": 0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             DataConfig(**wrong)
 

@@ -1,6 +1,8 @@
 """Clips by sentences measured: by hand, on Moving Shapes, and by a judge."""
 
+import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,6 +46,7 @@ class Remembers:
     """Makes of a row's sentence its own clip, darker for each further noise."""
 
     size, frames, device, has_gist = 64, 16, torch.device("cpu"), False
+    config = SimpleNamespace(stride=0)
 
     def __init__(self, real, step=0.0):
         self.clips, self.step = dict(zip(real.sentences, signed(real.clips), strict=True)), step
@@ -129,6 +132,27 @@ def test_the_table(manifest, judge, monkeypatch):
     assert "movement" not in table["real clips"]
 
 
+@pytest.mark.parametrize(("stride", "places"), [(0, (1, 3)), (1, (4, 1)), (2, (3, 2))])
+def test_real_clips_are_read_with_the_stride_of_the_model(tmp_path, stride, places):
+    """Of 13 frames a window of 4: from where, and how far apart."""
+    first, apart = places
+    rows = []
+    for number in range(2):
+        frames = np.zeros((13, 16, 16, 3), np.uint8)
+        frames += (np.arange(13) ** 2 + number).astype(np.uint8)[:, None, None, None]
+        Image.fromarray(frames.reshape(-1, 16, 3)).save(tmp_path / f"{number}.png")
+        rows.append({"split": "test", "clip": f"{number}.png", "captions": [f"clip {number}"]})
+    (tmp_path / "m.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    read = Manifest.read(tmp_path / "m.jsonl")
+    wanted = [np.arange(13)[first::apart][:4] ** 2 + number for number in range(2)]
+    true = np.stack([np.broadcast_to(one[:, None, None, None], (4, 16, 16, 3)) for one in wanted]).astype(np.uint8)
+    pipeline = Remembers(Captioned(read.rows("test"), true))
+    pipeline.size, pipeline.frames, pipeline.config = 16, 4, SimpleNamespace(stride=stride)
+    table, _ = evaluate(pipeline, read, "test", (), {})
+    assert table["mean"]["movement"] == 1
+    assert table["mean"]["nearest_sample"] == pytest.approx(0, abs=1e-6)
+
+
 def test_clips_of_other_kinds_have_fewer_measures(manifest):
     rows = [replace(row, fields={**row.fields, "second": {}}) for row in manifest.all_rows]
     table, lines = evaluate(Remembers(real_of(manifest)), replace(manifest, all_rows=tuple(rows)), "test", (), {})
@@ -151,6 +175,9 @@ def test_what_cannot_be_measured_is_said_before_the_work(manifest, judge):
         evaluate(pipeline, replace(manifest, all_rows=tuple(rows)), "test", (), {"judge": judge})
     with pytest.raises(UserError, match="has no rows of split 'other'"):
         evaluate(pipeline, manifest, "other", (), {})
+    pipeline.config = SimpleNamespace(stride=2)
+    with pytest.raises(UserError, match="clips with stride 0, those to be judged have stride 2; give a judge that was"):
+        evaluate(pipeline, manifest, "test", (), {"judge": judge})
 
 
 @pytest.mark.parametrize("kind", [Remembers, Paints])

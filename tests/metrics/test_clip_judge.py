@@ -1,11 +1,13 @@
 """Generated clips judged: right answers, clips of other sizes and lengths, distances."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 
 import condgen
 from condgen import config, training
@@ -62,6 +64,18 @@ def test_clips_of_other_sizes_and_lengths_are_fitted(model):
     frames = F.interpolate(window.transpose(1, 2).flatten(0, 1), (16, 16), mode="bicubic", antialias=True)
     wanted = classifier(frames.clamp(-1, 1).unflatten(0, (2, 4)).transpose(1, 2))
     torch.testing.assert_close(judge(long), wanted)
+
+
+def test_a_judge_of_frames_in_a_row_looks_at_such(model, tmp_path):
+    shutil.copytree(model, tmp_path / "model")
+    stated = tmp_path / "model" / "config.yaml"
+    tree = yaml.safe_load(stated.read_text())
+    tree["model"]["stride"] = 2
+    stated.write_text(yaml.safe_dump(tree, sort_keys=False))
+    judge, long = ClipJudge(str(tmp_path / "model"), stride=2, device="cpu"), clips(2, frames=11)
+    torch.testing.assert_close(judge(long), condgen.load(model, device="cpu")(long[:, :, 3:7]))
+    with pytest.raises(UserError, match=r"stride 2, those .* have stride 1; give a judge .* with model.stride=1"):
+        ClipJudge(str(tmp_path / "model"), stride=1, device="cpu")
 
 
 def test_what_the_judge_cannot_judge_is_said(model):

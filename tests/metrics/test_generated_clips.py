@@ -76,12 +76,12 @@ def test_bytes_and_numbers():
 
 
 def test_the_judge_is_no_metric_of_frames(tmp_path):
-    judge, lines = open_judge({}, "cpu")
+    judge, lines = open_judge({}, "cpu", stride=0)
     assert judge is None
     assert lines == ["judge: missing (give --weights judge=MODEL, of task clip_classifier)"]
     assert without_judge({"judge": tmp_path, "fid": tmp_path}) == {"fid": tmp_path}
     with pytest.raises(UserError, match="nowhere"):
-        open_judge({"judge": tmp_path / "nowhere"}, "cpu")
+        open_judge({"judge": tmp_path / "nowhere"}, "cpu", stride=0)
 
 
 def test_frames_of_the_clips_are_compared(monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from condgen.networks.clips import ClipConvolution, zeros_in_time
+from condgen.networks.clips import ClipConvolution, TransposedClipConvolution, padded
 
 
 def test_it_is_torchs_convolution():
@@ -15,10 +15,30 @@ def test_it_is_torchs_convolution():
     torch.testing.assert_close(mine(clips), torchs(clips))
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3])
-def test_gradients_in_half_precision_are_those_in_full(frames):
+@pytest.mark.parametrize("form", [(1, 1, 1), (2, 1, 1), (4, 1, 1), (1, 2, 3)])
+def test_it_is_torchs_transposed_convolution(form):
     torch.manual_seed(0)
-    layer, clips = ClipConvolution(8, 8, 3, padding=1), torch.randn(2, 8, frames, 8, 8)
+    mine, torchs = (kind(3, 4, 4, stride=2, padding=1) for kind in (TransposedClipConvolution, nn.ConvTranspose3d))
+    torchs.load_state_dict(mine.state_dict())
+    clips = torch.randn(2, 3, *form)
+    torch.testing.assert_close(mine(clips), torchs(clips))
+
+
+CASES = [
+    *((ClipConvolution, 3, 1, (frames, 8, 8)) for frames in (1, 2, 3)),
+    (ClipConvolution, 3, 2, (4, 1, 1)),
+    (ClipConvolution, 4, 2, (4, 2, 2)),
+    (ClipConvolution, 5, 1, (2, 2, 2)),
+    (TransposedClipConvolution, 4, 2, (2, 1, 1)),
+    (TransposedClipConvolution, 4, 2, (4, 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("kind", "kernel", "stride", "form"), CASES)
+def test_gradients_in_half_precision_are_those_in_full(kind, kernel, stride, form):
+    torch.manual_seed(0)
+    layer = kind(8, 8, kernel, stride=stride, padding=(kernel - 1) // 2)
+    clips = torch.randn(2, 8, *form).to(memory_format=torch.channels_last_3d)
     gradients = []
     for half in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
@@ -28,7 +48,9 @@ def test_gradients_in_half_precision_are_those_in_full(frames):
     assert (half - full).norm() < 0.02 * full.norm()
 
 
-def test_zeros_in_time():
-    padded = zeros_in_time(torch.ones(1, 2, 3, 4, 4), 2)
-    assert padded.shape == (1, 2, 7, 4, 4)
-    assert padded.sum((0, 1, 3, 4)).tolist() == [0, 0, 32, 32, 32, 0, 0]
+def test_zeros_where_a_map_is_smaller_than_the_kernel():
+    features, left = padded(torch.ones(1, 2, 3, 4, 9), (5, 5, 5), (2, 1, 2))
+    assert features.shape == (1, 2, 7, 6, 9)
+    assert left == (0, 0, 2)
+    assert features.sum((0, 1, 3, 4)).tolist() == [0, 0, 72, 72, 72, 0, 0]
+    assert features.sum((0, 1, 2, 4)).tolist() == [0, 54, 54, 54, 54, 0]

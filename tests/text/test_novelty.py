@@ -18,6 +18,18 @@ def encoder():
 def test_words_that_no_training_caption_had_are_counted_and_named(encoder):
     line = new_words(encoder, ["A red toucan.", "a toucan, blue and red"])
     assert line.startswith("the text encoder was trained without 2 of the 5 words of these captions (40%): toucan, and")
+    assert line.endswith("; what they mean it does not know")
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_vectors_of_new_words_are_learned_from(tmp_path, file):
+    path = tmp_path / "glove.txt"
+    path.write_text("a 1 2\nbird 3 4\n")
+    built = build(TextConfig(kind=EncoderKind.WORD_VECTORS, width=2, model=str(path) if file else ""))
+    built.learn_vocabulary(["a bird"])
+    which = f"those that {path} has" if file else "they"
+    meaning = f"; {which} get vectors, and what these mean is learned from the training captions"
+    assert new_words(built, ["a toucan"]).endswith(f": toucan{meaning}")
 
 
 def test_only_the_first_are_named(encoder):

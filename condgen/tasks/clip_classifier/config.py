@@ -18,6 +18,7 @@ class Config:
     heads: dict[str, list[str]] = field(default_factory=dict)  # field of the rows -> its values, two or more
     frames: int = 16  # of a clip
     size: int = 64  # pixels a side
+    stride: int = 0  # frames of the file from one to the next, as of the clips to be judged; 0: as far apart as fits
     width: int = 16
     dropout: float = 0.5
 
@@ -29,6 +30,8 @@ class Config:
                 raise ValueError(f"heads.{name} must be two values or more, each once, got {values}")
         if self.size < REDUCTION or self.size % REDUCTION:
             raise ValueError(f"size must be a multiple of {REDUCTION}, got {self.size}")
+        if self.stride < 0:
+            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         for name in ("frames", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")

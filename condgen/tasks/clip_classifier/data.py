@@ -36,15 +36,11 @@ class DataConfig:
     """Labelled clips in a manifest."""
 
     manifest: str = "data/captioned_clips/manifest.jsonl"
-    stride: int = 0  # frames of the file from one that is seen to the next, as the judged generator's; 0: as far apart
-    # as fits
     flip: bool = False  # left and right, half of the draws; not where a head is a direction
     cache_gigabytes: float = 4.0  # decoded clips kept in memory
     validation_clips: int = 500  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
-        if self.stride < 0:
-            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         if not 0 <= self.cache_gigabytes < float("inf"):
             raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
         if self.validation_clips < 1:
@@ -64,6 +60,7 @@ class Dataset(TorchDataset):
         heads: fields of the rows and their values.
         size: pixels a side.
         frames: of a window.
+        stride: frames of the file from one to the next; 0: as far apart as fits.
 
     Attributes:
         labels: (N, H) int64.
@@ -73,12 +70,19 @@ class Dataset(TorchDataset):
     """
 
     def __init__(
-        self, config: DataConfig, rows: Sequence[Row], heads: Mapping[str, Sequence[str]], *, size: int, frames: int
+        self,
+        config: DataConfig,
+        rows: Sequence[Row],
+        heads: Mapping[str, Sequence[str]],
+        *,
+        size: int,
+        frames: int,
+        stride: int = 0,
     ):
         self.config = config
         self.labels = labels_of(rows, heads)
         self.windows = ClipWindows(
-            rows, size=size, frames=frames, stride=config.stride, cache_gigabytes=config.cache_gigabytes
+            rows, size=size, frames=frames, stride=stride, cache_gigabytes=config.cache_gigabytes
         )
 
     def __len__(self) -> int:
@@ -124,7 +128,7 @@ def demands(config: RunConfig) -> Demands:
     """What `condgen data check` must find before training."""
     return Demands(
         fields={CLIP: Media.VIDEO},
-        frames=needed(config.model.frames, config.data.stride),
+        frames=needed(config.model.frames, config.model.stride),
         splits=(Split.TRAIN, Split.VALIDATION),
     )
 
@@ -144,4 +148,4 @@ def require_good(config: RunConfig) -> None:
 def open_split(config: RunConfig, split: str) -> Dataset:
     """The labelled clips of one split, as a run's config asks for them."""
     rows, model = Manifest.read(config.data.manifest).rows(split), config.model
-    return Dataset(config.data, rows, model.heads, size=model.size, frames=model.frames)
+    return Dataset(config.data, rows, model.heads, size=model.size, frames=model.frames, stride=model.stride)

@@ -34,8 +34,9 @@ class Evaluation:
 
     def __init__(self, config: RunConfig):
         self.config = config
-        rows = spread(Manifest.read(config.data.manifest).rows(Split.VALIDATION), config.data.validation_clips)
-        self.clips = Dataset(config.data, rows, config.model.heads, size=config.model.size, frames=config.model.frames)
+        data, model = config.data, config.model
+        rows = spread(Manifest.read(data.manifest).rows(Split.VALIDATION), data.validation_clips)
+        self.clips = Dataset(data, rows, model.heads, size=model.size, frames=model.frames, stride=model.stride)
 
     def __call__(self, task: ClipClassifier, folder: Path, name: str) -> Report:
         """Measures, and the surest mistakes in `folder/name.png`."""
@@ -106,7 +107,8 @@ def evaluate(
         raise UserError(f"a classifier has no metric {name!r} besides error_rate")
     config = pipeline.config
     data = DataConfig(manifest=str(manifest.path), cache_gigabytes=0)
-    clips = Dataset(data, manifest.rows(split), config.heads, size=config.size, frames=config.frames)
+    form = {"size": config.size, "frames": config.frames, "stride": config.stride}
+    clips = Dataset(data, manifest.rows(split), config.heads, **form)
     wrong = wrong_of(classified(pipeline, clips), clips.labels)
     table = {}
     for (head, values), labels in zip(config.heads.items(), clips.labels.unbind(1), strict=True):

@@ -74,6 +74,7 @@ class Config:
 
     frames: int = 32  # T, a multiple of 16
     size: int = 64  # pixels a side, likewise
+    stride: int = 0  # frames of the file from one to the next; 0: as far apart as fits
     text: TextConfig = field(default_factory=TextConfig)
     text_trained: bool = False  # the encoder learns with the discriminator; else it is taken as it is
     gist: bool = True  # a picture of background and layout is painted first
@@ -96,6 +97,8 @@ class Config:
 
     def __post_init__(self):
         refuse_other_sizes(self.frames, self.size)
+        if self.stride < 0:
+            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         for name in ("gist_weight", "divergence_weight", "reconstruction_weight", "mask_weight", "r1_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

@@ -33,15 +33,16 @@ class SentenceDataset(Dataset):
         *,
         size: int,
         frames: int,
+        stride: int,
         text_encoder: SentenceEncoder,
     ):
-        super().__init__(config, text, size=size, frames=frames)
+        super().__init__(config, text, size=size, frames=frames, stride=stride)
         self.text_encoder = text_encoder
 
 
 def demands(config: RunConfig) -> Demands:
     """What `condgen data check` must find before training."""
-    return captioned_clips.demands(frames=config.model.frames, stride=config.data.stride)
+    return captioned_clips.demands(frames=config.model.frames, stride=config.model.stride)
 
 
 def require_good(config: RunConfig) -> None:
@@ -65,4 +66,5 @@ def open_split(config: RunConfig, split: str) -> SentenceDataset:
         text = CaptionTokens(captions, *encoder.tokenize(captions.sentences))
     else:
         text = CaptionVectors(captions, sentence_vectors(encoder, captions.sentences, cache=None))
-    return SentenceDataset(config.data, text, size=model.size, frames=model.frames, text_encoder=encoder)
+    form = {"size": model.size, "frames": model.frames, "stride": model.stride}
+    return SentenceDataset(config.data, text, **form, text_encoder=encoder)

@@ -31,7 +31,7 @@ class Evaluation:
         self.config = config
         data, model = config.data, config.model
         rows = spread(Manifest.read(data.manifest).rows(Split.VALIDATION), data.validation_clips)
-        self.real = Captioned.read(rows, size=model.size, frames=model.frames, stride=data.stride)
+        self.real = Captioned.read(rows, size=model.size, frames=model.frames, stride=model.stride)
 
     def __call__(self, task: TextToVideo, folder: Path, name: str) -> Report:
         """Measures, those of the gist among them, and figures `folder/name.png` and `.gif`; see `look`."""

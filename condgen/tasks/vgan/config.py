@@ -36,10 +36,11 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Clips, networks and losses. As it stands: as published, without a first frame."""
+    """Clips, networks and losses. As it stands: networks and losses as published, without a first frame."""
 
     frames: int = 32  # T, a multiple of 16
     size: int = 64  # pixels a side, likewise
+    stride: int = 0  # frames of the file from one to the next; 0: as far apart as fits
     first_frame: bool = False  # clips go on from a given first frame, without noise
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -51,6 +52,8 @@ class Config:
 
     def __post_init__(self):
         refuse_other_sizes(self.frames, self.size)
+        if self.stride < 0:
+            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         for name in ("mask_weight", "first_frame_weight", "r1_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

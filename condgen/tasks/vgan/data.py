@@ -29,14 +29,11 @@ class DataConfig:
     """Clips in a manifest."""
 
     manifest: str = "data/captioned_clips/manifest.jsonl"
-    stride: int = 1  # frames of the file from one that is shown to the next; 0: as far apart as fits
     flip: bool = False  # left and right, half of the draws
     cache_gigabytes: float = 4.0  # decoded clips kept in memory
     validation_clips: int = 16  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
-        if self.stride < 0:
-            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         if not 0 <= self.cache_gigabytes < float("inf"):
             raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
         if self.validation_clips < 1:
@@ -54,12 +51,13 @@ class Dataset(TorchDataset):
     Args:
         size: pixels a side.
         frames: of a window.
+        stride: frames of the file from one to the next; 0: as far apart as fits.
     """
 
-    def __init__(self, config: DataConfig, rows: Sequence[Row], *, size: int, frames: int):
+    def __init__(self, config: DataConfig, rows: Sequence[Row], *, size: int, frames: int, stride: int = 0):
         self.config = config
         self.windows = ClipWindows(
-            rows, size=size, frames=frames, stride=config.stride, cache_gigabytes=config.cache_gigabytes
+            rows, size=size, frames=frames, stride=stride, cache_gigabytes=config.cache_gigabytes
         )
 
     def __len__(self) -> int:
@@ -75,7 +73,7 @@ class Dataset(TorchDataset):
 
 def demands(config: RunConfig) -> Demands:
     """What `condgen data check` must find before training."""
-    return captioned_clips.demands(frames=config.model.frames, stride=config.data.stride, captions=False)
+    return captioned_clips.demands(frames=config.model.frames, stride=config.model.stride, captions=False)
 
 
 def require_good(config: RunConfig) -> None:
@@ -90,4 +88,4 @@ def require_good(config: RunConfig) -> None:
 def open_split(config: RunConfig, split: str) -> Dataset:
     """The clips of one split, as a run's config asks for them."""
     rows, model = Manifest.read(config.data.manifest).rows(split), config.model
-    return Dataset(config.data, rows, size=model.size, frames=model.frames)
+    return Dataset(config.data, rows, size=model.size, frames=model.frames, stride=model.stride)

@@ -50,7 +50,7 @@ class Evaluation:
         self.config = config
         data, model = config.data, config.model
         rows = spread(Manifest.read(data.manifest).rows(Split.VALIDATION), data.validation_clips)
-        self.real = read_real(rows, size=model.size, frames=model.frames, stride=data.stride)
+        self.real = read_real(rows, size=model.size, frames=model.frames, stride=model.stride)
 
     def __call__(self, task: Vgan, folder: Path, name: str) -> Report:
         """Measures, and figures `folder/name.png` and `.gif`: true clips beside made ones.
@@ -80,13 +80,7 @@ def measure(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(
-    pipeline: Pipeline,
-    manifest: Manifest,
-    split: str,
-    also: Sequence[str],
-    weights: Mapping[str, Path],
-    *,
-    stride: int = 0,
+    pipeline: Pipeline, manifest: Manifest, split: str, also: Sequence[str], weights: Mapping[str, Path]
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
     """The table that `condgen evaluate` prints, and a line on each metric that cannot be had here.
 
@@ -96,14 +90,15 @@ def evaluate(
     Args:
         also: of `FURTHER`.
         weights: "judge": name or folder of a clip classifier; of `fid` and `kid`, see `SetDistances`.
-        stride: of the real clips, as in the model's training; 0: as far apart as fits.
 
     Raises:
-        UserError: no rows of that split, a metric that there is not, or a judge of more frames than the model makes.
+        UserError: no rows of that split, a metric that there is not, or a judge of more frames than the model makes
+            or of another stride.
     """
     refuse_unknown(also, without_judge(weights), OWN, FURTHER)
     rows, lines = measured(manifest.rows(split), size=pipeline.size, frames=pipeline.frames)
-    judge, without = open_judge(weights, str(pipeline.device))
+    stride = pipeline.config.stride
+    judge, without = open_judge(weights, str(pipeline.device), stride=stride)
     real = read_real(rows, size=pipeline.size, frames=pipeline.frames, stride=stride)
     if judge is not None:
         judge(signed(real[:1]))  # what it cannot judge is said before the work

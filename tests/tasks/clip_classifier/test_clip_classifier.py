@@ -201,7 +201,7 @@ def test_no_mistakes_no_picture(manifest):
         ("model.frames=0", "frames must be 1 or more"),
         ("model.heads.side=[left, left]", "heads.side must be two values or more, each once"),
         ("model.dropout=1", r"dropout must lie in \[0, 1\)"),
-        ("data.stride=-1", "stride must be 0 or more"),
+        ("model.stride=-1", "stride must be 0 or more"),
         ("data.cache_gigabytes=-1", "cache_gigabytes must not be negative"),
         ("data.validation_clips=0", "validation_clips must be 1 or more"),
     ],

@@ -41,10 +41,5 @@ def test_a_look_during_training_and_after_it(tmp_path):
 
     training.save_model(task, config, tmp_path / "model")
     pipeline = condgen.load(str(tmp_path / "model"), device="cpu")
-    every_second, first = (
-        evaluate(pipeline, Manifest.read(path), "validation", (), {}, stride=stride)[0] for stride in (2, 1)
-    )
-    assert every_second["mean"].keys() == report.measures.keys()
-    # stride 0 is 2 here, and the model was not told how far apart its frames are
-    assert every_second == evaluate(pipeline, Manifest.read(path), "validation", (), {})[0]
-    assert every_second["mean"]["movement"] != first["mean"]["movement"]
+    table, _ = evaluate(pipeline, Manifest.read(path), "validation", (), {})
+    assert table["mean"].keys() == report.measures.keys()

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from tiny_models import QUICK, run_command, tiny_model
 
 import condgen
+from condgen import finetuning
 from condgen.config import resolve
 from condgen.errors import UserError
 from condgen.runtime.model_folder import ModelFolder
@@ -41,7 +43,10 @@ def test_own_captioned_clips(model, monkeypatch, capsys):
     options = ("--data", "own", "-o", "mine", *QUICK, "trainer.precision=fp32")
     code, said, problems = run_command(monkeypatch, capsys, "finetune", str(model), *options)
     assert code == 0, problems
-    assert "the text encoder was trained without 2 of the 5 words of these captions (40%): hat, blue" in said
+    assert (
+        "the text encoder was trained without 2 of the 5 words of these captions (40%): hat, blue; they get vectors"
+        in said
+    )
     assert said.splitlines()[-1] == f"next: {finetune.NEXT} --model mine/model"
     columns = json.loads(Path("mine/evaluation.json").read_text())["columns"]
     assert columns["before"].keys() == columns["after"].keys() >= {"nearest_sample", "diversity", "movement"}
@@ -83,6 +88,23 @@ def test_what_training_cannot_teach_is_said_before_it(model):
     config = prepared(["one hat", "two hats"], ["three caps"])
     with pytest.raises(UserError, match="no training caption has a word of 'three caps', which is left out"):
         finetune.measure(condgen.load(str(model), device="cpu"), config)
+
+
+def test_without_discriminators_the_generator_waits_for_both(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(example, "configs", lambda: {"words": example.config(words=True)})
+    model = tiny_model(tmp_path, "tfgan", "words", captions=KNOWN, judged=False)
+    own_clips(["a red hat moves", "a blue hat moves"] * 6)
+    text = finetuning.describe(str(model), Path("own"), Path("mine"))
+    optimizers = yaml.safe_load(text.partition("\nplayers:")[0])["optimizers"]
+    assert {name: optimizer["starts_at"] for name, optimizer in optimizers.items()} == {
+        **dict.fromkeys(("frame_discriminator", "clip_discriminator", "text_towers", "text_filters"), 0),
+        "generator": 200,
+    }
+    for discriminator in ("frame_discriminator", "clip_discriminator"):
+        assert f"brings no {discriminator} that fits: it starts fresh, and is warmed up with generator frozen" in text
+    chosen = finetuning.describe(str(model), Path("own"), Path("mine"), ["optimizers.generator.starts_at=0"])
+    assert "warmed up" not in chosen
 
 
 def test_players_are_those_of_the_model():

@@ -12,7 +12,7 @@ from condgen.tasks.vgan.data import Batch, open_split, require_good
 
 def run_config(manifest, *overrides):
     tree = {"task": "vgan", "model": to_plain(example.config())}
-    return resolve(tree, [f"data.manifest={manifest}", *overrides])
+    return resolve(tree, ["model.stride=1", f"data.manifest={manifest}", *overrides])
 
 
 def levels(clip):
@@ -48,4 +48,4 @@ def test_clips_need_no_sentences_but_enough_frames(strips):
     with pytest.raises(UserError):
         require_good(run_config(strips, "model.frames=32"))
     with pytest.raises(UserError, match="stride must be 0 or more"):
-        run_config(strips, "data.stride=-1")
+        run_config(strips, "model.stride=-1")
