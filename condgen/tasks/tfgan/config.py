@@ -81,6 +81,8 @@ class Config:
     filter_kernel: int = 5
     size: int = 64  # pixels a side
     frames: int = 16  # of a clip in training
+    stride: int = 0  # frames of the file from one to the next; 0: as far apart as fits, so that they span the
+    # clip whatever its length, as published
     wrong_weight: float = 0.5  # of real clips with a wrong sentence, among all that is to be rejected
     r1_weight: float = 10.0  # of E ||grad D||^2, without the usual 1/2
     r1_every: int = 1  # iterations; 16 costs little and does the same (Karras et al., 2020, arXiv 1912.04958)
@@ -89,6 +91,8 @@ class Config:
         for name, allowed in (("size", SIZES), ("frames", FRAMES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, got {getattr(self, name)}")
+        if self.stride < 0:
+            raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
         if self.filter_channels < 2 or self.filter_channels % 2:
             raise ValueError(f"filter_channels must be even, half from each head, got {self.filter_channels}")
         if self.filter_kernel < 1 or self.filter_kernel % 2 == 0:

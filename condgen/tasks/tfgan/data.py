@@ -26,15 +26,22 @@ class SentenceDataset(Dataset):
     """
 
     def __init__(
-        self, config: DataConfig, text: CaptionTokens, *, size: int, frames: int, text_encoder: SentenceEncoder
+        self,
+        config: DataConfig,
+        text: CaptionTokens,
+        *,
+        size: int,
+        frames: int,
+        stride: int,
+        text_encoder: SentenceEncoder,
     ):
-        super().__init__(config, text, size=size, frames=frames)
+        super().__init__(config, text, size=size, frames=frames, stride=stride)
         self.text_encoder = text_encoder
 
 
 def demands(config: RunConfig) -> Demands:
     """What `condgen data check` must find before training."""
-    return captioned_clips.demands(frames=config.model.frames, stride=config.data.stride)
+    return captioned_clips.demands(frames=config.model.frames, stride=config.model.stride)
 
 
 def require_good(config: RunConfig) -> None:
@@ -55,4 +62,5 @@ def open_split(config: RunConfig, split: str) -> SentenceDataset:
     captions = Captions.read(config.data.manifest, split)
     encoder = encoder_for(config, captions.sentences)
     text, model = CaptionTokens(captions, *encoder.tokenize(captions.sentences)), config.model
-    return SentenceDataset(config.data, text, size=model.size, frames=model.frames, text_encoder=encoder)
+    form = {"size": model.size, "frames": model.frames, "stride": model.stride}
+    return SentenceDataset(config.data, text, **form, text_encoder=encoder)

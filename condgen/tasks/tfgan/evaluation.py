@@ -25,7 +25,7 @@ class Evaluation:
         self.config = config
         data, model = config.data, config.model
         rows = spread(Manifest.read(data.manifest).rows(Split.VALIDATION), data.validation_clips)
-        self.real = Captioned.read(rows, size=model.size, frames=model.frames, stride=data.stride)
+        self.real = Captioned.read(rows, size=model.size, frames=model.frames, stride=model.stride)
 
     def __call__(self, task: Tfgan, folder: Path, name: str) -> Report:
         """Measures, and figures `folder/name.png` and `.gif`; see `look`."""
