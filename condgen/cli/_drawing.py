@@ -67,14 +67,24 @@ class Drawer:
         """Uint8 (N, S, S, 3)."""
         return to_uint8(self._pipeline.draw(requests, seed=seed))
 
+    @property
+    def _completes(self) -> bool:
+        """Whether it finds keypoints that are not given."""
+        return Place.KEYPOINTS in self.canvas.takes and Place.TEXT in self.canvas.takes
+
+    def completed(self, request: Request, seed: int) -> Request:
+        """With every keypoint that the model finds by the request's noise, where it has some and no box."""
+        if request.box is not None or not request.keypoints or not self._completes:
+            return request
+        return self._pipeline.placed([request], seed=seed)[0]
+
     def layouts(self, requests: Sequence[Request], seed: int, pictures: Sequence[np.ndarray], **shown: Any) -> list:
         """The pictures with the places that they were drawn at: also the keypoints that the model has completed.
 
         Args:
             shown: of `draw_layout`.
         """
-        completes = Place.KEYPOINTS in self.canvas.takes and Place.TEXT in self.canvas.takes
-        placed = self._pipeline.placed(requests, seed=seed) if completes else requests
+        placed = self._pipeline.placed(requests, seed=seed) if self._completes else requests
         return [
             draw_layout(picture, box=asked.box, keypoints=asked.keypoints, completed=drawn.keypoints, **shown)
             for picture, asked, drawn in zip(pictures, requests, placed, strict=True)

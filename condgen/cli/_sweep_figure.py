@@ -41,7 +41,8 @@ def draw_sweep(asked: Asked, sweep: Sweep, drawer: Drawer, target: Path, *, show
         asked = replace(asked, box=START[sweep])
     animated = target.suffix.lower() == ANIMATION
     with Progress("rows", asked.count) as progress:
-        request = drawer.request(asked, progress.note)
+        # what is completed moves with what is given, and is the same at all places
+        request = drawer.completed(drawer.request(asked, progress.note), asked.seed)
         ways = legs(request, sweep, FRAMES if animated else STEPS, drawer.canvas.smallest)
         places = [place for leg in ways for place in leg]
         if len(places) * asked.count > LARGEST_GRID:
@@ -101,6 +102,6 @@ def _to_and_fro(ways: Sequence[Sequence[Request]], start: Request) -> list[int]:
 
 def _distance(one: Request, other: Request) -> float:
     def numbers(request: Request) -> list[float]:
-        return list(request.box or [number for point in request.keypoints.values() for number in point])
+        return list(request.box or [number for point in request.keypoints.values() for number in point or ()])
 
     return sum(abs(mine - others) for mine, others in zip(numbers(one), numbers(other), strict=True))

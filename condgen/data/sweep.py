@@ -68,7 +68,7 @@ def extent(request: Request) -> Rectangle:
         return request.box
     if not request.keypoints:
         raise UserError("a sweep needs a place to start from; give --box X,Y,W,H or --keypoint NAME=X,Y")
-    columns, rows = zip(*request.keypoints.values(), strict=True)
+    columns, rows = zip(*(point for point in request.keypoints.values() if point is not None), strict=True)
     return min(columns), min(rows), max(columns) - min(columns), max(rows) - min(rows)
 
 
@@ -110,8 +110,9 @@ def _placed(request: Request, around: Rectangle, rectangle: Rectangle) -> Reques
     left, top, width, height = around
     x, y, new_width, new_height = rectangle
     points = {
-        name: (_along(column, (left, width), (x, new_width)), _along(row, (top, height), (y, new_height)))
-        for name, (column, row) in request.keypoints.items()
+        name: point
+        and (_along(point[0], (left, width), (x, new_width)), _along(point[1], (top, height), (y, new_height)))
+        for name, point in request.keypoints.items()
     }
     return replace(request, keypoints=points)
 

@@ -173,4 +173,12 @@ def test_keypoints_are_swept_too(draw):
     points = ("--keypoint", "top=0.4,0.4", "--keypoint", "left eye=0.6,0.6")
     assert draw("a red bird", *points, "--sweep", "stretch", "--count", "1", "-o", "fig.png")[0] == 0
     ((_, requests),) = draw.painter.drawn
-    assert requests[0].keypoints == {"top": pytest.approx((0.45, 0.4)), "left eye": pytest.approx((0.55, 0.6))}
+    own = {"top": pytest.approx((0.45, 0.4)), "left eye": pytest.approx((0.55, 0.6)), "right eye": None}
+    assert requests[0].keypoints == own
+
+
+def test_completed_keypoints_move_along_and_are_the_same_everywhere(draw):
+    assert draw("a red bird", "--keypoint", "top=0.4,0.3", "--sweep", "move", "--count", "1", "-o", "fig.png")[0] == 0
+    ((_, requests),) = draw.painter.drawn
+    apart = [np.subtract(request.keypoints["left eye"], request.keypoints["top"]) for request in requests]
+    np.testing.assert_allclose(apart, np.tile([0.1, 0.2], (len(requests), 1)))
