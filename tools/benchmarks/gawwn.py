@@ -26,9 +26,11 @@ from condgen.tasks.gawwn.obedience import cases_of, measure
 from condgen.tasks.gawwn.pipeline import Pipeline
 from condgen.tasks.gawwn.task import Gawwn, build_generator, discriminator_of, generator_of
 from condgen.text import encoder
+from condgen.text.encoder import EncoderKind
 
 SETTINGS = OptimizerConfig(learning_rate=2e-4, betas=[0.5, 0.999])
 BOX = (0.25, 0.25, 0.5, 0.5)
+SHIPPED = "gawwn-shapes"
 DRAWING_FORMS = (Form.BOX, Form.KEYPOINTS)
 
 
@@ -71,6 +73,8 @@ def _inference(device: torch.device, setting: Setting, form: Form) -> Case:
     """One picture of a sentence that was not drawn before."""
     config = replace(setting.config, forms=[form])
     generator, text_encoder = build_generator(config, form), encoder.build(config.text).eval()
+    if config.text.kind is EncoderKind.SUBWORD_RNN:
+        text_encoder.take_vocabulary(condgen.load(SHIPPED, device="cpu").text_encoder)
     plain, plain_encoder = as_commonly_written(generator, device).eval(), copy.deepcopy(text_encoder).to(device)
     pipeline = Pipeline({form: generator}, text_encoder, config, device=str(device))
     place = {"box": BOX} if form is Form.BOX else {"keypoints": dict.fromkeys(config.keypoints, BOX[:2])}
