@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from condgen.cli._text_remarks import Remarks, shortened
 from condgen.cli._text_requests import Note, Save, Wanted, make_cells, make_files, make_folder
 from condgen.data.animate_requests import Asked, Request, request_for
 from condgen.data.clip_grid import clip_grid, clips_to_uint8
@@ -20,6 +19,7 @@ from condgen.data.picture_grid import grid, to_uint8
 from condgen.data.video_output import write_video
 from condgen.errors import UserError
 from condgen.runtime.progress import Progress
+from condgen.text.remarks import Remarks, shortened
 
 GIST = ".gist.png"  # in place of a clip's ending
 STRIP = ".png"

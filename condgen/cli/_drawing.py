@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from condgen.cli._text_remarks import Remarks, shortened
 from condgen.cli._text_requests import Note, Save, Wanted, make_cells, make_files, make_folder
 from condgen.data.draw_requests import Asked, Canvas, Place, Request, request_on
 from condgen.data.image import Picture
@@ -17,6 +16,7 @@ from condgen.data.image_output import write
 from condgen.data.layout import draw_layout
 from condgen.data.picture_grid import grid, to_uint8
 from condgen.errors import UserError
+from condgen.text.remarks import Remarks, shortened
 
 SHOWN_SIDE = 96  # pixels that a picture in a grid has at least
 LAYOUT_SIDE = 192  # the same where places are drawn into it

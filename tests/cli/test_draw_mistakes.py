@@ -6,8 +6,8 @@ import pytest
 from painter import Painter, pixels, red, refused, wishes
 from tiny_models import run_command
 
-from condgen.cli import _text_remarks
 from condgen.data.draw_requests import Place
+from condgen.text import remarks
 
 
 def test_words_that_the_text_encoder_has_never_seen(draw, tmp_path):
@@ -30,7 +30,7 @@ def test_words_that_the_text_encoder_has_never_seen(draw, tmp_path):
 
 @pytest.mark.parametrize(("word", "near"), [("purple", None), ("pictures", "picture"), ("tringle", "triangle")])
 def test_only_a_word_that_is_like_another_one_may_have_been_meant(word, near):
-    remark = _text_remarks._with_nearest(word, ["picture", "triangle", "red"])
+    remark = remarks._with_nearest(word, ["picture", "triangle", "red"])
     assert remark == (f"{word!r} (the nearest that it knows: {near!r})" if near else repr(word))
 
 

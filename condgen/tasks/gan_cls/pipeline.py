@@ -22,6 +22,7 @@ from condgen.tasks.gan_cls.networks import SIZE, Generator
 from condgen.tasks.gan_cls.second_stage import SecondGenerator
 from condgen.text import encoder
 from condgen.text.encoder import SentenceEncoder
+from condgen.text.remarks import warn_of
 from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class Pipeline:
         """One picture, as `condgen draw` makes it.
 
         Raises:
-            UserError: the text is empty, or holds nothing that the encoder can read.
+            UserError: the text is empty, or has no word that the encoder can read or knows.
         """
+        warn_of(self.text_encoder, text)
         return Image.fromarray(to_uint8(self.draw([Request(text)], seed=seed))[0])
 
     def draw(self, requests: Sequence[Request], *, seed: int = 0) -> Tensor:

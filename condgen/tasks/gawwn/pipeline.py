@@ -25,6 +25,7 @@ from condgen.tasks.gawwn.config import Form
 from condgen.tasks.gawwn.task import build_generator, generator_of
 from condgen.text import encoder
 from condgen.text.encoder import SentenceEncoder
+from condgen.text.remarks import warn_of
 from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
@@ -107,11 +108,13 @@ class Pipeline:
         """One picture, as `condgen draw` makes it; places are pixels, or fractions, as there.
 
         Raises:
-            UserError: the text is no text or empty; the place is not written as it must be, not in the picture, or not
+            UserError: the text is no text or empty, or has no word that the model knows; the place is not written as it
+                must be, not in the picture, or not
                 one that this model takes; the seed is no whole number from 0 on.
         """
         asked = asked_for(text, box, keypoints, seed=seed)
         request = request_on(asked, Canvas(self.size, self.takes, self.keypoint_names, MINIMUM_EXTENT))
+        warn_of(self.text_encoder, request.text)
         (picture,) = self.draw([request], seed=asked.seed)
         return Image.fromarray(to_uint8(picture[None])[0])
 

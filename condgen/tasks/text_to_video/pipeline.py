@@ -19,6 +19,7 @@ from condgen.tasks.text_to_video.config import build_generator
 from condgen.tasks.text_to_video.networks import Generator, Noise
 from condgen.text import encoder
 from condgen.text.encoder import SentenceEncoder
+from condgen.text.remarks import warn_of
 from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Pipeline:
 
     def __call__(self, text: str, *, seed: int = 0) -> Tensor:
         """One clip (3, T, S, S) in [-1, 1]. Raises UserError as `animate`."""
+        warn_of(self.text_encoder, text)
         return self.animate([Request(text)], seed=seed)[0]
 
     def animate(self, requests: Sequence[Request], *, seed: int = 0, frames: int = 0) -> Tensor:

@@ -19,6 +19,7 @@ from condgen.tasks.tfgan.networks import ClipNoise, Generator
 from condgen.tasks.tfgan.text_towers import TextTowers, encoder_states
 from condgen.text import encoder
 from condgen.text.encoder import SentenceEncoder, Tokens
+from condgen.text.remarks import warn_of
 from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Pipeline:
         Raises:
             UserError: as `animate`.
         """
+        warn_of(self.text_encoder, text)
         return self.animate([Request(text)], seed=seed, frames=frames)[0]
 
     def animate(self, requests: Sequence[Request], *, seed: int = 0, frames: int = 0) -> Tensor:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from condgen.errors import UserError
+from condgen.text import characters
+from condgen.text.encoder import SentenceEncoder
+from condgen.text.vocabulary import Words
 
 NEAR = 0.7  # likeness (`difflib`) from which a known word may have been meant
 
@@ -15,7 +18,7 @@ NEAR = 0.7  # likeness (`difflib`) from which a known word may have been meant
 class Remarks:
     """What a sentence encoder does not see of texts, noted once a text."""
 
-    def __init__(self, encoder: Any):
+    def __init__(self, encoder: SentenceEncoder):
         self._encoder = encoder
         self._noted: set[str] = set()
 
@@ -32,15 +35,12 @@ class Remarks:
             note(f"{where}warning: {remark}")
 
 
-def text_remarks(encoder: Any, text: str) -> list[str]:
+def text_remarks(encoder: SentenceEncoder, text: str) -> list[str]:
     """What a sentence encoder does not see of a text, in words.
 
     Raises:
         UserError: it sees nothing of it, or knows none of its words.
     """
-    from condgen.text import characters
-    from condgen.text.vocabulary import Words
-
     words = getattr(encoder, "known", None)
     known = words.places() if isinstance(words, Words) else {}
     unknown = encoder.unknown_words(text)
@@ -55,6 +55,12 @@ def text_remarks(encoder: Any, text: str) -> list[str]:
         strange = ", ".join(_with_nearest(word, known) for word in unknown)
         remarks.append(f"the model has never seen {strange}; it may draw anything for that")
     return remarks
+
+
+def warn_of(encoder: SentenceEncoder, text: str) -> None:
+    """The same as Python's warnings, for those who call a model from a program. Raises UserError as `text_remarks`."""
+    for remark in text_remarks(encoder, text):
+        warnings.warn(remark, UserWarning, stacklevel=3)
 
 
 def _with_nearest(word: str, known: Iterable[str]) -> str:
