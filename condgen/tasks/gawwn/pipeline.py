@@ -109,8 +109,7 @@ class Pipeline:
 
         Raises:
             UserError: the text is no text or empty, or has no word that the model knows; the place is not written as it
-                must be, not in the picture, or not
-                one that this model takes; the seed is no whole number from 0 on.
+                must be, not in the picture, or not one that this model takes; the seed is no whole number from 0 on.
         """
         asked = asked_for(text, box, keypoints, seed=seed)
         request = request_on(asked, Canvas(self.size, self.takes, self.keypoint_names, MINIMUM_EXTENT))
