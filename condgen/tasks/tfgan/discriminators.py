@@ -45,9 +45,10 @@ class Average(nn.Module):
         if self.space != WHOLE:
             frames = F.avg_pool2d(clips.flatten(0, 1).permute(0, 3, 1, 2), *self.space)
             clips = frames.permute(0, 2, 3, 1).unflatten(0, clips.shape[:2])
-        if self.time != WHOLE:  # over a picture one pixel wide, whose rows are frames and whose channels all their values
+        if self.time != WHOLE:  # over a picture of one column: its rows are frames, its channels all their values
             rows = clips.flatten(2)[:, :, None].permute(0, 3, 1, 2)
-            rows = F.avg_pool2d(rows, *((over_time, none) for over_time, none in zip(self.time, (1, 1, 0), strict=True)))
+            kernel, stride, padding = self.time
+            rows = F.avg_pool2d(rows, (kernel, 1), (stride, 1), (padding, 0))
             clips = rows.permute(0, 2, 3, 1).reshape(len(clips), -1, *clips.shape[2:])
         return clips.permute(0, 4, 1, 2, 3)
 

@@ -91,11 +91,10 @@ class FilterHeads(nn.Module):
 
     def forward(self, read: Read) -> tuple[Tensor, Tensor]:
         """Two banks (B, channels, channels, *kernel), fp32."""
-        with torch.autocast(read.phrase.device.type, enabled=False):  # casting the weights costs more than the product
-            halves = [
-                head(code).chunk(2, dim=1)
-                for head, code in ((self.from_phrase, read.phrase), (self.from_sentence, read.sentence))
-            ]
+        halves = [
+            head(code).float().chunk(2, dim=1)
+            for head, code in ((self.from_phrase, read.phrase), (self.from_sentence, read.sentence))
+        ]
         first, second = (torch.cat(pair, dim=1) for pair in zip(*halves, strict=True))
         return first, second
 
