@@ -52,7 +52,9 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
     from condgen.adversarial.trainer import Trainer
     from condgen.runtime import checkpoint
     from condgen.runtime.engine import Engine
+    from condgen.runtime.memory import keep_freed_memory
 
+    keep_freed_memory()
     engine = Engine(config.trainer.device, config.trainer.precision)
     newest = checkpoint.latest(folder / "checkpoints")
     if len(set(engine.gather(newest and newest.name))) > 1:

@@ -3,8 +3,6 @@
 root=$(cd "$here/../.." && pwd)
 python=${PYTHON:-python}
 stage=1 stop_stage=4
-# glibc gives every large array back to the system and asks for it anew: 7 % of a training step on a CPU
-export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-1073741824} MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-2147483647}
 
 fail() { echo "run.sh: $1" >&2; exit 1; }
 need() { [[ -n ${2-} ]] || fail "$1 needs a value; see --help"; }
