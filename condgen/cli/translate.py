@@ -103,7 +103,7 @@ def _refuse_other_medium(output: str, folder: ModelFolder) -> None:
 
     medium = getattr(folder.config, "medium", Media.IMAGE)
     for kind, suffixes in SUFFIXES.items():
-        if kind is not medium and Path(output).suffix.lower() in suffixes:
+        if Path(output).suffix.lower() in suffixes - SUFFIXES[medium]:
             raise UserError(f"{output}: is {kind} by its name, and the model translates {medium}; give another --model")
 
 

@@ -109,7 +109,7 @@ class Pipeline:
         """
         medium = self.config.medium
         for other in Media:
-            if other is not medium and source.suffix.lower() in SUFFIXES[other]:
+            if source.suffix.lower() in SUFFIXES[other] - SUFFIXES[medium]:
                 raise UserError(
                     f"{source}: is {other} by its name, and the model translates {medium}; give another file or model"
                 )
