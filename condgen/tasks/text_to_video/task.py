@@ -178,12 +178,12 @@ class TextToVideo(Task):
     def _right(self, batch: Batch | TokenBatch) -> Condition:
         if not self.config.text_trained:
             return Condition(vector=batch.text)
-        return Condition(vector=self.text_encoder(Tokens(batch.codes, batch.mask)).vector)
+        return Condition(vector=self.text_encoder(Tokens(batch.codes, batch.mask)).vector.float())
 
     def _wrong(self, batch: Batch | TokenBatch) -> Condition:
         if not self.config.text_trained:
             return Condition(vector=batch.wrong_text)
-        return Condition(vector=self.text_encoder(Tokens(batch.wrong_codes, batch.wrong_mask)).vector)
+        return Condition(vector=self.text_encoder(Tokens(batch.wrong_codes, batch.wrong_mask)).vector.float())
 
 
 TASK = TextToVideo

@@ -155,6 +155,13 @@ def test_a_trained_encoder_moves_with_the_discriminator_alone():
     assert not made()[0].train().text_encoder.training
 
 
+def test_the_penalty_of_a_trained_encoder_is_computed_in_either_precision():
+    task, batch = made(norm=Norm.NONE, r1_weight=0.5, text_trained=True)
+    full = task.penalty(batch)["r1"].item()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert task.penalty(batch)["r1"].item() == pytest.approx(full, rel=0.05)
+
+
 def test_the_penalty_is_the_slope_at_real_pairs():
     task, batch = made(norm=Norm.NONE, r1_weight=0.5)
 
