@@ -17,10 +17,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from condgen.data.captioned_picture import CaptionedFile
-from condgen.data.clip_windows import WHOLE
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import MANIFEST, Prepared, unique_name, with_progress
-from condgen.data.video import Video, open_video
+from condgen.data.video import WHOLE, Video, open_video
 from condgen.data.video_output import FASTEST, write_video
 from condgen.errors import UserError
 

@@ -16,11 +16,10 @@ from torch import Tensor
 
 from condgen.data.decoded import DecodedCache
 from condgen.data.manifest import Row
-from condgen.data.video import count_frames, read_clip
+from condgen.data.video import WHOLE, count_frames, read_clip
 from condgen.errors import UserError
 
 CLIP = "clip"  # the field of a row that names its file
-WHOLE = 256  # frames: a clip of so many is decoded once and kept, 3 MB at 64 pixels; of a longer one each window
 
 
 @dataclass(frozen=True)
@@ -80,16 +79,6 @@ class ClipWindows:
 def needed(frames: int, stride: int = 0) -> int:
     """Frames that a clip must have for a window of `frames`."""
     return (frames - 1) * max(1, stride) + 1
-
-
-def read_clips(rows: Sequence[Row], *, size: int, frames: int, stride: int = 0) -> Tensor:
-    """The middle windows of all rows, (N, 3, T, S, S) in [-1, 1]: to measure by.
-
-    Raises:
-        UserError: a file is missing, damaged, or too short.
-    """
-    windows = ClipWindows(rows, size=size, frames=frames, stride=stride, cache_gigabytes=0)
-    return torch.stack([to_signed(windows.middle(row)) for row in range(len(rows))])
 
 
 def to_signed(frames: np.ndarray) -> Tensor:

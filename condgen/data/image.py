@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from condgen.data.files import opened
 from condgen.errors import UserError
@@ -123,6 +123,14 @@ def crop_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
     if not height or not width:
         raise UserError(f"a picture of {pixels.shape[1]}x{pixels.shape[0]} pixels cannot be reduced {factor} times")
     return pixels[:height, :width]
+
+
+def fit(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (H, W, 3) -> (size, size, 3): the largest square in the middle, resized (antialiased bicubic)."""
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC))
 
 
 def bicubic_downscale(pixels: np.ndarray, factor: int) -> np.ndarray:

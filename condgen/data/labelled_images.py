@@ -17,13 +17,13 @@ from typing import Self, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
 from condgen.data.findings import WHOLE_FILE, Finding, print_findings, refuse
-from condgen.data.image import read_rgb
+from condgen.data.image import fit, read_rgb
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.preparation import with_progress
@@ -131,14 +131,6 @@ class Dataset(TorchDataset):
 def to_unit_range(images: Tensor) -> Tensor:
     """uint8 of any shape -> float32 in [-1, 1]."""
     return images.float().div_(127.5).sub_(1)
-
-
-def fit(pixels: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (H, W, 3) -> (size, size, 3): the largest square in the middle, resized (antialiased bicubic)."""
-    if pixels.shape[:2] == (size, size):
-        return pixels
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC))
 
 
 def require_good(config: DataConfig, classes: Sequence[str]) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from condgen.data.image import read_rgb
-from condgen.data.labelled_images import fit
+from condgen.data.image import fit, read_rgb
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import IMAGES, MANIFEST, PNG_COMPRESSION, Photo, Prepared, find_photos, with_progress
 from condgen.errors import UserError

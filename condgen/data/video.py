@@ -32,6 +32,8 @@ from condgen.data.picture_frames import folder_frames, folder_pictures, split_st
 from condgen.data.video_stream import Pace, opened_stream
 from condgen.errors import UserError
 
+WHOLE = 256  # frames: a clip of so many is decoded once and kept, 3 MB at 64 pixels; of a longer one each window
+
 _Loads = Iterator[Callable[[], np.ndarray]]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from condgen.data import clip_windows
 from condgen.data import manifest as manifests
-from condgen.data.clip_windows import ClipWindows, Spacing, needed, read_clips, to_signed
+from condgen.data.clip_windows import ClipWindows, Spacing, needed, to_signed
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
 
@@ -82,14 +81,6 @@ def test_a_short_clip_is_refused_in_a_line(tmp_path):
         ClipWindows(rows, size=SIDE, frames=8).middle(0)
     with pytest.raises(UserError, match="6 frames, the model takes 7 or more"):
         ClipWindows(rows, size=SIDE, frames=4, stride=2).random(0, np.random.default_rng(0))
-
-
-def test_clips_to_measure_by(tmp_path):
-    clips = read_clips(rows_of(tmp_path, 3, 5), size=SIDE, frames=3)
-    assert clips.shape == (2, 3, 3, SIDE, SIDE)
-    expected = torch.tensor([[0.0, 1, 2], [1, 2, 3]]) / 127.5 - 1
-    torch.testing.assert_close(clips[:, 0, :, 0, 0], expected)
-    torch.testing.assert_close(clips[:, 2, :, 3, 5], expected)
 
 
 def test_the_order_of_axes_and_the_range():

@@ -15,7 +15,16 @@ import torch
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from condgen.data import image as images
-from condgen.data.image import Picture, bicubic_downscale, crop_to_multiple, from_pillow, from_tensor, read, read_rgb
+from condgen.data.image import (
+    Picture,
+    bicubic_downscale,
+    crop_to_multiple,
+    fit,
+    from_pillow,
+    from_tensor,
+    read,
+    read_rgb,
+)
 from condgen.data.image_output import write
 from condgen.errors import UserError
 
@@ -234,3 +243,14 @@ def test_tensor_rounds_to_the_nearest_level_and_grey_is_the_mean():
     made = from_tensor(tensor, like=np.zeros((1, 1, 3), np.float32))
     assert made.dtype == np.float32
     np.testing.assert_allclose(made.ravel() * 255, [100.4, 100.6, 102.0], rtol=1e-5)
+
+
+def test_other_sizes_are_cut_to_the_middle_and_resized_without_aliasing():
+    pixels = np.zeros((8, 24, 3), np.uint8)
+    pixels[:, 8:16] = 100
+    pixels[:, 8:16:2] = 200  # of the middle square every other column: its mean is 150
+    made = fit(pixels, 4)
+    assert made.shape == (4, 4, 3)
+    assert np.abs(made[:, 1:3].astype(int) - 150).max() <= 12
+    whole = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
+    assert fit(whole, 4) is whole

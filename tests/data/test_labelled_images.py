@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from condgen.data.labelled_images import UNLABELLED, Batch, DataConfig, Dataset, fit, require_good
+from condgen.data.labelled_images import UNLABELLED, Batch, DataConfig, Dataset, require_good
 from condgen.data.loading import Draw, Order, batches
 from condgen.data.manifest import write
 from condgen.errors import UserError
@@ -63,17 +63,6 @@ def test_grey_and_colour_are_converted_either_way(tmp_path):
     assert grey[:, 0, 0, 0].tolist() == [round(0.587 * 200), 90]  # ITU-R 601
     rgb = Dataset(config, size=4, channels=3, classes=CLASSES).images
     assert rgb[:, :, 0, 0].tolist() == [[0, 200, 0], [90, 90, 90]]
-
-
-def test_other_sizes_are_cut_to_the_middle_and_resized_without_aliasing():
-    pixels = np.zeros((8, 24, 3), np.uint8)
-    pixels[:, 8:16] = 100
-    pixels[:, 8:16:2] = 200  # of the middle square every other column: its mean is 150
-    made = fit(pixels, 4)
-    assert made.shape == (4, 4, 3)
-    assert np.abs(made[:, 1:3].astype(int) - 150).max() <= 12
-    whole = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
-    assert fit(whole, 4) is whole
 
 
 def test_few_labels_are_equally_many_of_each_class_and_more_contain_fewer(tmp_path):

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from condgen.data.image import read, read_rgb
-from condgen.data.labelled_images import fit, to_unit_range
+from condgen.data.image import fit, read, read_rgb
+from condgen.data.labelled_images import to_unit_range
 from condgen.errors import UserError
 from condgen.latent.editing import Constraint, oriented_gradients
 from condgen.tasks.ali.networks import SIZE

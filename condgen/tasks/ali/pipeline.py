@@ -17,9 +17,9 @@ from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import label_condition
 from condgen.config import Precision
 from condgen.data.files import write_atomically
-from condgen.data.image import Picture, from_tensor, read, read_rgb
+from condgen.data.image import Picture, fit, from_tensor, read, read_rgb
 from condgen.data.image_output import refuse_unwritable, write
-from condgen.data.labelled_images import fit, to_unit_range
+from condgen.data.labelled_images import to_unit_range
 from condgen.latent import projection
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.ali.networks import SIZE, Generator
