@@ -79,6 +79,7 @@ class Config:
     text_trained: bool = False  # the encoder learns with the discriminator; else it is taken as it is
     gist: bool = True  # a picture of background and layout is painted first
     text_filter: bool = True  # it is read through the sentence's filters; else as it is, beside the sentence
+    gist_alone: bool = False  # its painter learns from first frames, and nothing else: a stage to start the clips from
     gist_detached: bool = False  # clips' losses do not reach the gist generator; the paper trains end to end
     gist_generator: GistConfig = field(default_factory=GistConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
@@ -109,6 +110,10 @@ class Config:
         _refuse_below_one(self, "r1_every")
         if self.text_filter and not self.gist:
             raise ValueError("text_filter filters the gist, and there is none: set text_filter=false too")
+        if self.gist_alone and (self.text_trained or not self.gist):
+            raise ValueError(
+                "gist_alone needs a gist, and text_trained=false: the encoder learns with the discriminator"
+            )
         if self.objective in ENERGIES:
             raise ValueError(f"objective {self.objective} judges energies, and this discriminator gives logits")
         if self.r1_weight and self.discriminator.norm is Norm.BATCH:

@@ -66,8 +66,10 @@ class Pipeline:
 
     @classmethod
     def from_folder(cls, folder: ModelFolder, *, device: str = "auto") -> Pipeline:
-        """Raises UserError when the folder's weights do not fit its config."""
+        """Raises UserError: the folder's weights do not fit its config, or make no clips yet."""
         config = folder.config
+        if config.gist_alone:
+            raise UserError(f"{folder.path} paints gists alone; train clips from it with start_from={folder.path}")
         generator, text_encoder = build_generator(config), encoder.build(config.text)
         folder.fill(generator, "generator")
         if not config.text.pretrained:

@@ -45,7 +45,8 @@ class TextToVideo(Task):
         self.generator = build_generator(config)
         if config.gist:
             self.gist_encoder = build_gist_encoder(config)
-        self.discriminator = build_discriminator(config)
+        if not config.gist_alone:
+            self.discriminator = build_discriminator(config)
         self.inference = ("generator",)
         if config.text.pretrained:
             self.pretrained = (TEXT_ENCODER,)  # found again by its name and revision
@@ -57,11 +58,14 @@ class TextToVideo(Task):
     def players(cls, config: Config) -> tuple[str, ...]:
         with_gist = ("gist_encoder",) if config.gist else ()
         with_text = (TEXT_ENCODER,) if config.text_trained else ()
-        return ("generator", *with_gist, "discriminator", *with_text)
+        with_clips = () if config.gist_alone else ("discriminator", *with_text)
+        return ("generator", *with_gist, *with_clips)
 
     @classmethod
     def check(cls, config: RunConfig) -> None:
         model = config.model
+        if model.gist_alone:
+            return
         bounded = bool(model.r1_weight or config.optimizers["discriminator"].weight_clip)
         refuse_misuse(model.objective, energies=False, lipschitz=bounded, micro_batches=config.trainer.micro_batches)
 
@@ -74,6 +78,8 @@ class TextToVideo(Task):
         config = self.config
         gist = ("gist_encoder",) if config.gist else ()
         encoder = (TEXT_ENCODER,) if config.text_trained else ()
+        if config.gist_alone:
+            return [Turn("generator", self.gist_loss, also=gist)]
         penalty = self.penalty if config.r1_weight else None
         return [
             Turn("generator", self.generator_loss, also=gist),
@@ -121,25 +127,32 @@ class TextToVideo(Task):
                 real = self.discriminator(batch.clip, condition)
         losses = {"adversarial": self.objective.generator(self.discriminator(clip, condition), real)}
         if posterior is not None:
-            losses |= self._gist_losses(batch, made, posterior)
+            losses |= self._gist_losses(batch, made.gist, posterior)
+            if self.config.reconstruction_weight:
+                tied = len(posterior.mean)
+                error = F.l1_loss(clip[:tied], batch.clip[:tied])
+                losses["reconstruction"] = self.config.reconstruction_weight * error
         if self.config.mask_weight:
             losses["mask"] = self.config.mask_weight * made.scene.mask.mean()
         return losses
 
-    def _gist_losses(self, batch: Batch | TokenBatch, made: Drawn, posterior: Posterior) -> Losses:
-        """L_CVAE = -E log p(first frame | z, t) + KL, with a Gaussian p and as a mean over values; and L_RECON.
+    def gist_loss(self, batch: Batch | TokenBatch) -> Losses:
+        """Of the painter alone: every gist from its first frame's code."""
+        condition = self._right(batch)
+        posterior = self.gist_encoder(batch.clip[:, :, 0], condition)
+        return self._gist_losses(batch, self.generator.gist(posterior.draw(), condition), posterior)
+
+    def _gist_losses(self, batch: Batch | TokenBatch, gists: Tensor, posterior: Posterior) -> Losses:
+        """L_CVAE = -E log p(first frame | z, t) + KL, with a Gaussian p and as a mean over values.
 
         A divergence near 0 says that the sentence alone paints, always the same blurred picture.
         """
         config, tied, divergence = self.config, len(posterior.mean), posterior.divergence()
-        frame, clip = batch.clip[:tied, :, 0], batch.clip[:tied]
-        losses = {
-            "gist": config.gist_weight * F.mse_loss(made.gist[:tied], frame),
+        frame = batch.clip[:tied, :, 0]
+        return {
+            "gist": config.gist_weight * F.mse_loss(gists[:tied], frame),
             "divergence": config.gist_weight * config.divergence_weight * divergence / frame[0].numel(),
         }
-        if config.reconstruction_weight:
-            losses["reconstruction"] = config.reconstruction_weight * F.l1_loss(made.scene.clip[:tied], clip)
-        return losses
 
     # -- the discriminator -------------------------------------------------------------------------------------------
 
