@@ -66,10 +66,8 @@ class Pipeline:
 
     @classmethod
     def from_folder(cls, folder: ModelFolder, *, device: str = "auto") -> Pipeline:
-        """Raises UserError: the folder's weights do not fit its config, or make no clips yet."""
+        """Raises UserError when the folder's weights do not fit its config."""
         config = folder.config
-        if config.gist_alone:
-            raise UserError(f"{folder.path} paints gists alone; train clips from it with start_from={folder.path}")
         generator, text_encoder = build_generator(config), encoder.build(config.text)
         folder.fill(generator, "generator")
         if not config.text.pretrained:
@@ -90,8 +88,11 @@ class Pipeline:
 
         Raises:
             UserError: a request has no text, its text holds nothing that the encoder can read, or it asks for a
-                background of its own where there are no gists; or other frames are wanted.
+                background of its own where there are no gists; other frames are wanted; or the model was trained to
+                paint gists alone.
         """
+        if self.config.gist_alone:
+            raise UserError("this model paints gists alone; train one that makes clips from it, with start_from=MODEL")
         if frames not in (0, self.frames):
             raise UserError(f"this model makes clips of {self.frames} frames, not of {frames}; leave --frames out")
         return self.parts(requests, seed=seed).clip
