@@ -18,7 +18,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from condgen.errors import UserError
+from condgen.errors import UserError, refuse_below
 
 
 class OptimizerName(StrEnum):
@@ -65,9 +65,7 @@ class OptimizerConfig:
             raise ValueError(f"alpha must lie in [0, 1), got {self.alpha}")
         if any(milestone < 0 for milestone in self.milestones):
             raise ValueError(f"milestones are iterations, got {self.milestones}")
-        for name in ("decay", "warmup", "starts_at", "max_gradient_norm", "weight_clip"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "decay", "warmup", "starts_at", "max_gradient_norm", "weight_clip")
         if self.schedule in (Schedule.STEPS, Schedule.LINEAR) and not self.milestones:
             raise ValueError(f"schedule {self.schedule} needs milestones")
 
@@ -95,9 +93,7 @@ class TrainerConfig:
 
     def __post_init__(self):
         whole = ("iterations", "batch_size", "micro_batches", "log_every", "report_every", "checkpoint_every")
-        for name in (*whole, "keep_checkpoints", "max_skipped_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        refuse_below(self, 1, *whole, "keep_checkpoints", "max_skipped_steps")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed must be 0 or more and below 2^31, got {self.seed}")
         if self.loader_workers < AUTO_WORKERS:
@@ -150,7 +146,9 @@ def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") ->
         raise UserError(f"{where}: `task` is missing; it is one of {', '.join(tasks.names())}")
     task, data = tasks.part(tree["task"], "task").TASK, tasks.part(tree["task"], "data")
     model = part(tree.get("model"), task.Config, f"{where}: model")
-    optimizers = _mapping(tree.get("optimizers"), f"{where}: optimizers")
+    stated = _mapping(tree.get("optimizers"), f"{where}: optimizers")
+    # a player that a base has, and this config has not, is taken out by `optimizers.discriminator=` or null
+    optimizers = {player: settings for player, settings in stated.items() if settings not in (None, "")}
     _refuse_unknown(optimizers, task.players(model), f"{where}: optimizers")
     parts = {
         "data": part(tree.get("data"), data.DataConfig, f"{where}: data"),

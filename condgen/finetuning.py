@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from condgen import tasks
 from condgen.config import RunConfig, merged, overridden, part, read, resolve, to_plain
 from condgen.data.files import write_atomically
 from condgen.data.findings import BadRowsError, Finding, print_findings
@@ -45,8 +46,6 @@ class Start:
     @classmethod
     def find(cls, model: str) -> Start:
         """Raises UserError when there is no such model, or its task has no fine-tuning."""
-        from condgen import tasks
-
         folder = ModelFolder.find(model)
         able = [task for task in tasks.names() if _has_finetune(task)]
         if folder.task not in able:
@@ -84,7 +83,7 @@ def finetune(model: str, data: Path, folder: Path, overrides: Sequence[str] = ()
             config, lines = _prepared(start, data, folder, overrides)
         else:
             config, lines = _planned(start, manifest, manifest, overrides)
-            _check(config)
+            tasks.check_data(config)
         for line in lines:
             print(line)
     before = report.measured(start.own, config, model)
@@ -106,7 +105,7 @@ def describe(model: str, data: Path, folder: Path, overrides: Sequence[str] = ()
     _refuse_places(data, folder)
     if (manifest := _manifest_of(data)) is not None:
         config, lines = _planned(start, manifest, manifest, overrides)
-        _check(config)
+        tasks.check_data(config)
     else:
         with tempfile.TemporaryDirectory(prefix="condgen-") as work:
             config, lines = _tried(start, data, Path(work, DATA), final, overrides)
@@ -167,12 +166,14 @@ def _refuse_places(data: Path, folder: Path) -> None:
     """A second run must not take what a first one has written for the user's own pictures."""
     if not data.exists():
         raise UserError(f"there is no {data}; --data takes a folder, a table or a manifest")
+    if _manifest_of(data) is not None:
+        return
     own = (folder / DATA).resolve()
-    if data.resolve() in (folder.resolve(), *folder.resolve().parents) and _manifest_of(data) is None:
+    if data.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UserError(f"the run folder {folder} lies in the data; choose an -o outside of {data}")
-    if own in (data.resolve(), *data.resolve().parents) and _manifest_of(data) is None:
+    if own in (data.resolve(), *data.resolve().parents):
         raise UserError(f"{data} lies where the prepared data goes; choose another -o")
-    if own.exists() and not (own / RECORD).is_file() and _manifest_of(data) is None:
+    if own.exists() and not (own / RECORD).is_file():
         raise UserError(f"{folder / DATA} is there already, and not from fine-tuning; choose another -o")
 
 
@@ -200,7 +201,7 @@ def _tried(
     manifest = _written(start, data, output)
     config, lines = _planned(start, manifest, named, overrides)
     try:
-        _check(replace(config, data=replace(config.data, manifest=str(manifest))))
+        tasks.check_data(replace(config, data=replace(config.data, manifest=str(manifest))))
     except BadRowsError as problem:
         _refuse_errors(data, problem.errors)
     return config, lines
@@ -246,12 +247,6 @@ def _refuse_errors(data: Path, errors: Sequence[Finding]) -> None:
         raise UserError(f"{inside}{place}: {first.problem}; {first.fix}{more}")
 
 
-def _check(config: RunConfig) -> None:
-    from condgen import tasks
-
-    tasks.part(config.task, "data").require_good(config)
-
-
 # -- config ------------------------------------------------------------------------------------------------------------
 
 
@@ -273,7 +268,7 @@ def _planned(start: Start, manifest: Path, named: Path, overrides: Sequence[str]
     waits, more = _warm_up(config, overrides)
     if waits:
         config = resolve(merged(tree, {"optimizers": waits}), overrides, where)
-    return config, [*lines, *novelty.remarks(folder, rows.all_rows), *more]
+    return config, [*lines, *novelty.remarks(folder, config.model, rows.all_rows), *more]
 
 
 def _warm_up(config: RunConfig, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -5,7 +5,7 @@ Their `finetune.py` takes this over as it is, and adds its `differences`.
 
 from __future__ import annotations
 
-import textwrap
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,6 @@ NEXT = "condgen animate 'WHAT IS TO BE SEEN' -o clip.mp4"
 _SHOWN = 6  # sentences of the comparison
 _FRAMES = 8  # of each clip, evenly spread
 _SIDE = 64  # pixels that a shown frame has at least
-_CAPTION = 60  # characters
 
 
 def prepare(source: Path, output: Path, model: Any, *, fraction: float, seed: int) -> list[Finding]:
@@ -48,6 +47,8 @@ def prepare(source: Path, output: Path, model: Any, *, fraction: float, seed: in
 def measure(pipeline: Any, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:
     """As `condgen.metrics.animated_sentences.evaluate`, on the left-out part; nothing of a model that cannot read it.
 
+    Without what is no number there: the diversity beside a single clip, the movement beside clips that stand still.
+
     Raises:
         UserError: a left-out sentence has no word that this model, or one trained on these clips, would know.
     """
@@ -60,7 +61,11 @@ def measure(pipeline: Any, config: RunConfig) -> tuple[dict[str, dict[str, float
             f"the model knows no word of {len(unread)} of the {len(sentences)} left-out sentences, such as "
             f"{unread[0]!r}: not measured"
         ]
-    table, lines = evaluate(pipeline, manifest, Split.VALIDATION, (), {})
+    found, lines = evaluate(pipeline, manifest, Split.VALIDATION, (), {})
+    table = {
+        group: {name: value for name, value in values.items() if not math.isnan(value)}
+        for group, values in found.items()
+    }
     return table, [line for line in lines if not line.startswith(JUDGE)]  # somebody's own clips have none
 
 
@@ -71,15 +76,15 @@ def show(before: Any, after: Any, config: RunConfig, folder: Path) -> Path:
     """
     rows = spread(Manifest.read(config.data.manifest).rows(Split.VALIDATION), _SHOWN)
     real = Captioned.read(rows, size=after.size, frames=after.frames, stride=after.config.stride)
-    cells, captions = [], []
+    cells, captions, scale = [], [], -(-_SIDE // after.size)
     for sentence, clip in zip(real.sentences, real.clips, strict=True):
-        shown = {f"true: {textwrap.shorten(sentence, _CAPTION, placeholder='...')}": clip}
+        shown = {picture_grid.beside(f"true: {sentence}", scale * after.size): clip}
         for name, pipeline in (("before", before), ("after", after)):
             if _reads(pipeline.text_encoder, sentence):
                 shown[name] = animated(pipeline, [sentence])[0]
         captions += shown
         cells += [frame for one in shown.values() for frame in one[_places(len(one))]]
-    path, scale = folder / "before-after.png", -(-_SIDE // after.size)
+    path = folder / "before-after.png"
     Image.fromarray(picture_grid.grid(cells, _FRAMES, row_captions=captions, scale=scale)).save(path)
     return path
 

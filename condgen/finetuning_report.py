@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from condgen import __version__
 from condgen.config import RunConfig
 from condgen.data.files import write_atomically
 from condgen.data.manifest import Manifest, Split
+from condgen.metrics.table import finite_or_none
 from condgen.runtime.model_folder import CARD
 
 OWN, OTHER = "mean", "mean of "  # rows of the table that `condgen evaluate` prints: the model's, and another method's
@@ -66,7 +66,7 @@ def finish(own: ModuleType, config: RunConfig, folder: Path, before: Measured, c
         "split": Split.VALIDATION,
         "rows": counts[Split.VALIDATION],
         "main": list(own.MAIN),
-        "columns": {name: {key: _plain(value) for key, value in one.items()} for name, one in columns.items()},
+        "columns": {name: {key: finite_or_none(value) for key, value in one.items()} for name, one in columns.items()},
         "missing": missing,
     }
     write_atomically(folder / EVALUATION, json.dumps(found, indent=2).encode())
@@ -132,11 +132,6 @@ def _measures(columns: Columns) -> list[str]:
 
 def _cell(values: Mapping[str, float], name: str) -> str:
     return f"{values[name]:.4f}" if name in values else ""
-
-
-def _plain(value: float) -> float | None:
-    """JSON knows neither infinity nor what is not a number."""
-    return value if math.isfinite(value) else None
 
 
 def _card(config: RunConfig, folder: Path, text: str, command: str) -> str:

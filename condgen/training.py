@@ -61,9 +61,8 @@ def run(config: RunConfig, folder: Path, *, resume: bool = False) -> Path:
         raise UserError(f"{folder} differs between machines: the run folder must be on a disk that all of them share")
     if newest and not resume:
         raise UserError(f"{folder} already holds a run; add --resume to go on, or name another folder with -o")
-    data = tasks.part(config.task, "data")
-    engine.on_main(lambda: data.require_good(config))
-    dataset = data.open_split(config, "train")
+    engine.on_main(lambda: tasks.check_data(config))
+    dataset = tasks.part(config.task, "data").open_split(config, "train")
     evaluation = tasks.part(config.task, "evaluation").Evaluation(config)
     engine.seed(config.trainer.seed)
     task = _build(config)

@@ -13,7 +13,6 @@ from condgen.data.clip_cutting import Cut, Take, cut_clips
 from condgen.data.sources import unpack
 from condgen.errors import UserError
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")]
 Size = Annotated[int, typer.Option(help="Pixels a side: larger videos are reduced to it, and cropped in the middle.")]
 Frames = Annotated[
     int, typer.Option(help="Of a clip: longer videos give several. 0: whole videos, or pieces of 256 frames.")
@@ -33,8 +32,12 @@ def folders_of(source: Path, output: Path) -> list[Path]:
 
 
 def cut_and_report(takes: Sequence[Take], output: Path, cut: Cut) -> None:
-    """Write the clips; files that cannot be read are named, the others go on, and the exit code is 1."""
+    """Write the clips; files that cannot be read are named, and the others go on.
+
+    Raises:
+        UserError: as `cut_clips`; or, with all others written, some cannot be read.
+    """
     made = cut_clips(takes, output, cut)
     report(made)
     if made.unreadable:
-        raise typer.Exit(1)
+        raise UserError(f"some videos cannot be read, see above; {made.manifest} has the clips of all others")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from condgen.data.preparation import Prepared
+from condgen.data.sources import Source, read_sources
 from condgen.errors import UserError
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")]
 
 
 def run(function: Callable) -> None:
@@ -20,6 +24,11 @@ def run(function: Callable) -> None:
     except UserError as problem:
         print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
         sys.exit(1)
+
+
+def known_sources() -> dict[str, Source]:
+    """What the scripts can download, by name."""
+    return read_sources(Path(__file__).with_name("sources.toml"))
 
 
 def report(prepared: Prepared) -> None:

@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, known_sources, report, run
 
 from condgen.data.manifest import Split
 from condgen.data.preparation import find_photos, prepare, split_photos
-from condgen.data.sources import read_sources, unpacked
+from condgen.data.sources import unpacked
 from condgen.errors import UserError
 
 SET5_WOMAN = "302003"
 
 
 def bsds(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     archive: Annotated[Path | None, typer.Option(help="Own copy: BSR_bsds500.tgz, or its unpacked folder.")] = None,
     validation: Annotated[list[Path] | None, typer.Option(help="Folder of validation photos; may be repeated.")] = None,
     fraction: Annotated[float, typer.Option(help="Part of the photos kept for validation when no folder is.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Of the choice of validation photos.")] = 0,
 ) -> None:
-    source = read_sources(Path(__file__).with_name("sources.toml"))["bsds500"]
+    source = known_sources()["bsds500"]
     root = unpacked(source, output / "downloads", archive)
     folders = [path for name in ("train", "test") for path in sorted(root.rglob(f"images/{name}")) if path.is_dir()]
     if len(folders) != 2:

@@ -4,7 +4,7 @@ SOURCE is a folder of clips, each with a text file of the same name beside it (a
 table (.csv, .tsv, .jsonl), or a folder with one called captions or metadata, with columns clip, caption, and optional
 class and split. A clip is a video, a GIF, a film strip (a picture whose frames are squares side by side), or a folder
 of frames. Clips in folders train, val and test, or with that split in the table, are used so; else a random part is
-validation. Files are copied as they are.
+validation. Files are copied as they are; those that cannot be decoded are named and left out.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _clips import Output
-from _script import run
+from _script import Output, report, run
 
-from condgen.data.captioned_clip_preparation import prepare
-from condgen.data.manifest import Manifest
-from condgen.data.pairs import Found
-from condgen.data.preparation import MANIFEST
+from condgen.data.captioned_clip_preparation import find_clips, prepare_clips
+from condgen.data.captioned_folders import refuse_inside
 
 
 def captioned_clips(
@@ -28,8 +25,9 @@ def captioned_clips(
     fraction: Annotated[float, typer.Option(help="Part kept for validation, where no split is stated.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,
 ) -> None:
-    Found(findings=tuple(prepare(source, output, fraction=fraction, seed=seed))).require_good(source)
-    print(f"{output / MANIFEST}: {len(Manifest.read(output / MANIFEST).all_rows)} clips")
+    refuse_inside(source, output)
+    clips = find_clips(source).require_good(source)
+    report(prepare_clips(clips, output, fraction=fraction, seed=seed))
 
 
 if __name__ == "__main__":

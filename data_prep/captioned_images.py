@@ -20,10 +20,10 @@ from typing import Annotated
 
 import typer
 from _captioned import prepare
-from _script import run
+from _script import Output, run
 
 from condgen.data.bird_sentences import read_votes, sentences
-from condgen.data.captioned_folders import find_captioned
+from condgen.data.captioned_folders import find_captioned, refuse_inside
 from condgen.data.captioned_picture import CaptionedPicture
 from condgen.data.captioned_places import place_findings
 from condgen.data.captioned_tables import Columns
@@ -36,7 +36,7 @@ SYNTHETIC = "synthetic_captions"  # field of rows whose captions nobody has writ
 
 def captioned_images(
     source: Annotated[Path, typer.Argument(help="The table, or the folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     image: Annotated[str, typer.Option(help="Column of the pictures' files.")] = "",
     captions: Annotated[str, typer.Option(help="Column of captions.")] = "",
     category: Annotated[str, typer.Option("--class", help="Column of classes.")] = "",
@@ -55,6 +55,7 @@ def captioned_images(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice for validation, and of such sentences.")] = 0,
 ) -> None:
+    refuse_inside(source, output)
     columns = Columns(image, captions, category, box, keypoints)
     found = find_captioned(source, columns)
     places = place_findings(found.items) if not found.findings else ()  # else not all rows are here to compare

@@ -5,17 +5,16 @@ Six of the 36 pairs of colour and figure are in the test split alone.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.captioned_shapes import SMALLEST_PICTURE, draw_captioned_shapes
 
 
 def captioned_shapes(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(min=1, help="Training pictures.")] = 20000,
     validation: Annotated[int, typer.Option(min=1, help="Validation pictures.")] = 1000,
     test: Annotated[int, typer.Option(min=1, help="Test pictures.")] = 1000,

@@ -12,16 +12,16 @@ from typing import Annotated
 
 import typer
 from _captioned import prepare
-from _script import run
+from _script import Output, known_sources, run
 
 from condgen.data.coco_captions import read_coco
-from condgen.data.sources import read_sources, unpacked
+from condgen.data.sources import unpacked
 
 SETS = ("coco-train-2017", "coco-validation-2017")
 
 
 def coco_captions(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     source: Annotated[
         Path | None, typer.Option(help="Own copy: a folder with annotations, train2017 and val2017 (or of 2014).")
     ] = None,
@@ -32,7 +32,7 @@ def coco_captions(
     if source is not None:
         annotations, roots = source / "annotations", [source]
     else:
-        sources, downloads = read_sources(Path(__file__).with_name("sources.toml")), output / "downloads"
+        sources, downloads = known_sources(), output / "downloads"
         annotations = unpacked(sources["coco-annotations-2017"], downloads) / "annotations"
         roots = [unpacked(sources[name], downloads) for name in SETS]
     prepare(read_coco(annotations, roots, category), output, fraction=fraction, seed=seed)

@@ -17,15 +17,15 @@ from typing import Annotated
 
 import typer
 from _captioned import captions_of, prepare
-from _script import run
+from _script import Output, known_sources, run
 
 from condgen.data.class_splits import assigned, disjoint, published, without_test
 from condgen.data.cub import read_cub, readable
-from condgen.data.sources import read_sources, unpacked
+from condgen.data.sources import unpacked
 
 
 def cub_birds(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     captions: Annotated[Path, typer.Option(help="Folder or archive with text_c10, or a table of image and caption.")],
     source: Annotated[Path | None, typer.Option(help="Own copy: CUB_200_2011.tgz, or its unpacked folder.")] = None,
     lists: Annotated[Path | None, typer.Option(help="Folder with lists of the classes of each split.")] = None,
@@ -36,7 +36,7 @@ def cub_birds(
     seed: Annotated[int, typer.Option(help="Of the choice of classes.")] = 0,
 ) -> None:
     texts = captions_of(captions, output)
-    published_set = read_sources(Path(__file__).with_name("sources.toml"))["cub-200-2011"]
+    published_set = known_sources()["cub-200-2011"]
     birds = read_cub(unpacked(published_set, output / "downloads", source), texts)
     classes = list(dict.fromkeys(bird.category for bird in birds))
     if lists is not None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import MANIFEST, Prepared
@@ -23,7 +22,7 @@ DECIMALS = 5  # of a coordinate in the manifest
 
 
 def gaussian_mixture(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(min=2, help="Training points of each mode.")] = 10_000,
     validation: Annotated[int, typer.Option(min=2, help="Validation points of each mode.")] = 200,
     side: Annotated[int, typer.Option(min=1, help="Modes a side of the grid.")] = 3,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.labelled_preparation import find_classes, read_pictures, write_pictures
 from condgen.data.manifest import Split
@@ -21,7 +21,7 @@ from condgen.errors import UserError
 
 def image_folder(
     folder: Annotated[Path, typer.Argument(help="Has one sub-folder a class.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     validation: Annotated[Path | None, typer.Option(help="The same, of validation pictures.")] = None,
     validation_fraction: Annotated[float, typer.Option(help="Part of each class kept when there is none.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Of the choice of validation pictures.")] = 0,

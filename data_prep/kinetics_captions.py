@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _clips import Frames, Output, SceneChange, Size, Stride, cut_and_report
-from _script import run
+from _clips import Frames, SceneChange, Size, Stride, cut_and_report
+from _script import Output, run
 
 from condgen.data.clip_cutting import SCENE_CHANGE, Cut
 from condgen.data.kinetics import find_takes, read_list

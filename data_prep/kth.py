@@ -4,7 +4,8 @@ SOURCE is a folder with the six archives (boxing.zip, ...) of www.csc.kth.se/cva
 with 00sequences.txt from there. Every time that somebody does an action is a clip, in grey. Walkers come from one side
 and leave to the other: of 160x120 pixels, the square in the middle is kept. For research.
 
-Captions are made of action and setting. A file that is damaged is left out: person01_boxing_d4 is known to be.
+Captions are made of action and setting. Damaged files, as person01_boxing_d4 is known to be, are named and left out:
+the manifest has all others, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _clips import Frames, Output, Size, Stride, cut_and_report, folders_of
-from _script import run
+from _clips import Frames, Size, Stride, cut_and_report, folders_of
+from _script import Output, run
 
 from condgen.data.clip_cutting import Cut
 from condgen.data.kth import SEQUENCES, read_kth

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.moving_shapes_set import (
     FEWEST_FRAMES,
@@ -19,7 +19,7 @@ from condgen.data.moving_shapes_set import (
 
 
 def moving_shapes(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(min=1, help="Training clips.")] = 20000,
     validation: Annotated[int, typer.Option(min=1, help="Validation clips.")] = 400,
     test: Annotated[int, typer.Option(min=1, help="Test clips.")] = 2000,

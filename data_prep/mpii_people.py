@@ -14,16 +14,16 @@ from typing import Annotated
 
 import typer
 from _captioned import captions_of, prepare
-from _script import run
+from _script import Output, known_sources, run
 
 from condgen.data.mpii import read_mpii
-from condgen.data.sources import read_sources, unpacked
+from condgen.data.sources import unpacked
 
 ANNOTATIONS = "mpii_human_pose_v1_u12_1.mat"
 
 
 def mpii_people(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     captions: Annotated[Path, typer.Option(help="Folder or archive of texts, or a table.")],
     source: Annotated[
         Path | None, typer.Option(help=f"Own copy: a folder with images and, at any depth, {ANNOTATIONS}.")
@@ -35,7 +35,7 @@ def mpii_people(
     if source is not None:
         pictures = annotations = source
     else:
-        sources, downloads = read_sources(Path(__file__).with_name("sources.toml")), output / "downloads"
+        sources, downloads = known_sources(), output / "downloads"
         annotations = unpacked(sources["mpii-annotations"], downloads)
         pictures = unpacked(sources["mpii-pictures"], downloads)
     found = next(iter(sorted(annotations.glob(f"**/{ANNOTATIONS}"))), annotations / ANNOTATIONS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.manifest import Split
 from condgen.data.recordings import Recording, clip_of, find_recordings, hold_out, named_speaker, speaker_of
@@ -24,7 +24,7 @@ from condgen.data.speech_preparation import TEST_SNRS, TRAINING_SNRS, Degradatio
 def noisy_speech(
     clean: Annotated[list[Path], typer.Argument(help="Clean speech: folders, files or patterns, joined.")],
     noise: Annotated[list[Path], typer.Option(help="Noise; may be repeated.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     snr: Annotated[list[float], typer.Option(help="Ratio in dB; may be repeated.")] = TRAINING_SNRS,
     versions: Annotated[int, typer.Option(help="Noisy versions of each training utterance.")] = 1,
     validation: Annotated[list[Path] | None, typer.Option(help="Clean validation speech; may be repeated.")] = None,

@@ -16,17 +16,17 @@ from typing import Annotated
 
 import typer
 from _captioned import captions_of, prepare
-from _script import run
+from _script import Output, known_sources, run
 
 from condgen.data.class_splits import assigned, disjoint, published, without_test
 from condgen.data.oxford_flowers import read_flowers
-from condgen.data.sources import obtain, read_sources, unpacked
+from condgen.data.sources import obtain, unpacked
 
 LABELS = "imagelabels.mat"
 
 
 def oxford_flowers(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     captions: Annotated[Path, typer.Option(help="Folder or archive with text_c10, or a table of image and caption.")],
     source: Annotated[
         Path | None, typer.Option(help="Own copy: a folder with imagelabels.mat, and jpg or 102flowers.tgz.")
@@ -39,7 +39,7 @@ def oxford_flowers(
     seed: Annotated[int, typer.Option(help="Of the choice of classes.")] = 0,
 ) -> None:
     texts = captions_of(captions, output)
-    sources = read_sources(Path(__file__).with_name("sources.toml"))
+    sources = known_sources()
     labels, own = None, source
     if source is not None:
         labels, archive = source / LABELS, source / sources["oxford-flowers"].file

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.pair_preparation import prepare_pairs
 from condgen.data.pairs import INPUT_TARGET, Direction, find_pairs
@@ -20,7 +20,7 @@ from condgen.data.pairs import INPUT_TARGET, Direction, find_pairs
 
 def paired_images(
     source: Annotated[Path, typer.Argument(help="The folder, or the table.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     direction: Annotated[
         Direction, typer.Option(help="Of pictures side by side: from the input half to the target half.")
     ] = Direction.LEFT_TO_RIGHT,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.manifest import Split
 from condgen.data.preparation import Cut, find_photos, prepare, split_photos
@@ -18,7 +18,7 @@ from condgen.data.preparation import Cut, find_photos, prepare, split_photos
 
 def photos(
     folders: Annotated[list[Path], typer.Argument(help="Folders of photos, joined.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     validation: Annotated[list[Path] | None, typer.Option(help="Folder of validation photos; may be repeated.")] = None,
     fraction: Annotated[float, typer.Option(help="Part of the photos kept for validation when no folder is.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Of the choice of validation photos.")] = 0,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.synthetic import draw
 
 
 def synthetic_photos(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(help="Number of training pictures.")] = 40,
     validation: Annotated[int, typer.Option(help="Number of validation pictures.")] = 4,
     size: Annotated[int, typer.Option(help="Pixels a side.")] = 256,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.synthetic_shapes import draw_shapes
 
 
 def synthetic_shapes(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(min=1, help="Training pictures of each shape.")] = 200,
     validation: Annotated[int, typer.Option(min=1, help="Validation pictures of each shape.")] = 50,
     size: Annotated[int, typer.Option(min=8, help="Pixels a side.")] = 28,

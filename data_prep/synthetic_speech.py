@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.synthetic_speech import make
 
 
 def synthetic_speech(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(help="Number of training pairs.")] = 20,
     validation: Annotated[int, typer.Option(help="Number of validation pairs.")] = 4,
     seconds: Annotated[float, typer.Option(help="Duration of each.")] = 2.0,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.synthetic_styles import SMALLEST_SIZE, draw_styles
 
 
 def synthetic_styles(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     train: Annotated[int, typer.Option(min=1, help="Training scenes of each style.")] = 2000,
     validation: Annotated[int, typer.Option(min=1, help="Validation scenes of each style, with partners.")] = 200,
     size: Annotated[int, typer.Option(min=SMALLEST_SIZE, help="Pixels a side.")] = 64,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.labelled_preparation import Pictures, write_pictures
 from condgen.data.manifest import Split
@@ -43,7 +43,7 @@ class Name(StrEnum):
 
 def torchvision_images(
     name: Annotated[Name, typer.Argument(help="Which data set.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     source: Annotated[Path | None, typer.Option(help="Folder that has the files already.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch them into OUTPUT/downloads.")] = False,
 ) -> None:

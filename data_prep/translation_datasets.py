@@ -15,26 +15,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, known_sources, report, run
 
 from condgen.data.pair_preparation import prepare_pairs, prepare_sets
 from condgen.data.pairs import INPUT_TARGET, Direction, find_pairs, find_sets
-from condgen.data.sources import read_sources, unpacked
+from condgen.data.sources import unpacked
 from condgen.errors import UserError
 
 PAIRS, SETS = "pix2pix-", "cyclegan-"  # how the names begin
 
-SOURCES = {
-    name: source
-    for name, source in read_sources(Path(__file__).with_name("sources.toml")).items()
-    if name.startswith((PAIRS, SETS))
-}
+SOURCES = {name: source for name, source in known_sources().items() if name.startswith((PAIRS, SETS))}
 Name = StrEnum("Name", [(name, name) for name in SOURCES])
 
 
 def translation_datasets(
     name: Annotated[Name, typer.Argument(help="Which data set.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     source: Annotated[Path | None, typer.Option(help="Own copy: the archive, or its unpacked folder.")] = None,
     direction: Annotated[
         Direction, typer.Option(help="Of pairs: from the input half to the target half.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.pair_preparation import prepare_sets
 from condgen.data.pairs import find_sets
@@ -20,7 +20,7 @@ from condgen.errors import UserError
 
 def unpaired_images(
     sources: Annotated[list[Path], typer.Argument(help="The two folders, or one folder or table with both sets.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     validation: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Folders of validation pictures of a and of b.")
     ] = None,

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _script import report, run
+from _script import Output, known_sources, report, run
 
 from condgen.data.manifest import Split
 from condgen.data.recordings import speaker_of
-from condgen.data.sources import read_sources, unpacked
+from condgen.data.sources import unpacked
 from condgen.data.speech_pairs import Pair, find_pairs, prepare_pairs
 from condgen.errors import UserError
 
@@ -32,7 +32,7 @@ Own = Annotated[Path | None, typer.Option(help="Own copy: the archive, or a fold
 
 
 def voicebank_demand(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     speakers: Annotated[Speakers, typer.Option(help="Which training set.")] = Speakers.FEW,
     clean_train: Own = None,
     noisy_train: Own = None,
@@ -40,7 +40,7 @@ def voicebank_demand(
     noisy_test: Own = None,
     sample_rate: Annotated[int, typer.Option(help="Of the pairs, in Hz.")] = 16000,
 ) -> None:
-    sources = read_sources(Path(__file__).with_name("sources.toml"))
+    sources = known_sources()
 
     def pairs(part: str, noisy: Path | None, clean: Path | None) -> tuple[list[Pair], list[str]]:
         names = (f"voicebank-demand-noisy-{part}", f"voicebank-demand-clean-{part}")

@@ -22,7 +22,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from _script import report, run
+from _script import Output, report, run
 
 from condgen.data.audio import Form
 from condgen.data.audio_output import Writer
@@ -55,7 +55,7 @@ class Voice:
 
 
 def voices(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, with manifest.jsonl in it.")],
+    output: Output,
     places: Annotated[list[str] | None, typer.Argument(help="Voice a, and voice b.", metavar="A B")] = None,
     table: Annotated[Path | None, typer.Option(help="A table of recordings, in place of A and B.")] = None,
     by: Annotated[str, typer.Option(help="Its column that tells the voices apart, e.g. sex.")] = "group",

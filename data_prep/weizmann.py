@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from _clips import Output, folders_of
-from _script import report, run
+from _clips import folders_of
+from _script import Output, report, run
 
 from condgen.data.captioned_clip_preparation import prepare_clips
 from condgen.data.left_out import findings_of

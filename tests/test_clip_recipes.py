@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
-from test_published_protocol import calls
+from test_published_protocol import ROOT, calls
 
 
 @pytest.mark.parametrize(
@@ -24,8 +27,31 @@ from test_published_protocol import calls
     ],
 )
 def test_the_game_is_that_of_the_options(tmp_path, recipe, options, config):
-    _, call, *_ = calls(tmp_path, recipe, "--stage", "2", "--stop-stage", "2", *options)
+    said = calls(tmp_path, recipe, "--stage", "2", "--stop-stage", "2", *options)
+    call, *_ = [line for line in said if " train " in line and "reconstruction_alone" not in line]
     assert f" train {config}.yaml " in call
+
+
+@pytest.mark.parametrize(
+    ("options", "config"),
+    [
+        (["--shapes"], "shapes"),
+        (["--shapes", "--ablation", "gt2v"], "shapes_gt2v"),
+        (["--weizmann", "actions"], "weizmann"),
+        (["--shapes", "--ablation", "pt2v"], None),
+        (["--shapes", "--vgan"], None),
+        (["--data", "mine"], None),
+    ],
+)
+def test_small_networks_reconstruct_before_they_are_judged(tmp_path, options, config):
+    said = calls(tmp_path, "text_to_video", "--stage", "2", "--stop-stage", "2", *options)
+    before = [line for line in said if "model.reconstruction_alone=true" in line]
+    games = [line for line in said if " train " in line and " model " in line]  # start_from=.../model
+    assert len(before) == len(games) == (config is not None)
+    if config:
+        assert f" train {config}.yaml " in before[0]
+        assert f" train {config}.yaml " in games[0]
+        assert said.index(before[0]) < said.index(games[0])
 
 
 @pytest.mark.parametrize(
@@ -48,6 +74,29 @@ def test_a_judge_is_trained_where_the_truth_is_known_and_none_is_given(tmp_path,
     assert len(judges) == (judge is not None)
     if judge:
         assert f" train {judge}.yaml " in judges[0]
+
+
+def test_damaged_videos_do_not_stop_the_rest(tmp_path):
+    """A stand-in for Python fails in the first stage, with no manifest, with a new one, and with one of before."""
+    script = tmp_path / "python"
+    script.write_text("#!/usr/bin/env bash\n[[ $1 == -c ]] || { sleep 0.05; [[ ! -e new ]] || touch $MADE; false; }\n")
+    script.chmod(0o755)
+    made = tmp_path / "out/data/manifest.jsonl"
+    made.parent.mkdir(parents=True)
+    options = ["--kinetics", "list", "--videos", "held", "--output", "out", "--stop-stage", "1"]
+    command = ["bash", str(ROOT / "recipes/text_to_video/run.sh"), *options]
+
+    def run():
+        environment = {**os.environ, "PYTHON": str(script), "MADE": str(made)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert (run().returncode, run().stderr) == (1, "")
+    (tmp_path / "new").touch()
+    done = run()
+    assert done.returncode == 0
+    assert done.stderr == "run.sh: damaged videos, named above, were left out; going on with the others\n"
+    (tmp_path / "new").unlink()
+    assert run().returncode == 1
 
 
 def test_the_judge_learns_from_other_clips_of_all_sentences(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from condgen import training
-from condgen.config import Precision, Schedule, read
+from condgen.config import Precision, Schedule, read, resolve, to_plain
 from condgen.errors import UserError
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -81,6 +81,18 @@ def test_mistakes_are_one_line_that_names_the_place(tmp_path, text, override, me
     with pytest.raises(UserError, match=message) as caught:
         read(write(tmp_path, text), [override] if override else [])
     assert "\n" not in str(caught.value)
+
+
+def test_a_player_of_the_base_is_taken_out():
+    from condgen.tasks.text_to_video import example
+
+    tree = {"task": "text_to_video", "model": to_plain(example.config(reconstruction_alone=True)), "start_from": "x"}
+    tree["optimizers"] = {"generator": {"learning_rate": 0.5}, "discriminator": {"learning_rate": 0.1}}
+    with pytest.raises(UserError, match="optimizers has no key 'discriminator'"):
+        resolve(tree)
+    config = resolve(tree, ["optimizers.discriminator="])
+    assert config.optimizers.keys() == {"generator", "gist_encoder"}
+    assert config.optimizers["generator"].learning_rate == 0.5
 
 
 @pytest.mark.parametrize("name", ["/d/my #1/m.jsonl", "007", "1e3", "yes", "@a", "*a", "a: b", "null", ""])

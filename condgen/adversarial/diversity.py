@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from condgen.conditioning.injection import over_space
 
+EPSILON = 1e-5  # added to variances, as torch's batch norms do
+
 
 class MinibatchDiscrimination(nn.Module):
     """How close each sample is to the others of its batch (Salimans et al., 2016, arXiv 1606.03498, section 3.2).
@@ -102,12 +104,11 @@ class VirtualBatchNorm(nn.Module):
     Args:
         channels: C.
         reference_size: N, how many samples at the front of a batch are the reference (see `ReferenceBatch`).
-        eps: added to the variance.
     """
 
-    def __init__(self, channels: int, reference_size: int, eps: float = 1e-5):
+    def __init__(self, channels: int, reference_size: int):
         super().__init__()
-        self.reference_size, self.eps = reference_size, eps
+        self.reference_size = reference_size
         self.scale = nn.Parameter(torch.normal(1.0, 0.02, (channels,)))
         self.shift = nn.Parameter(torch.zeros(channels))
 
@@ -123,7 +124,7 @@ class VirtualBatchNorm(nn.Module):
 
     def _normalise(self, features: Tensor, statistics: Tensor) -> Tensor:
         mean, mean_of_squares = statistics
-        factor = self.scale.float() * torch.rsqrt((mean_of_squares - mean.square()).clamp(min=0) + self.eps)
+        factor = self.scale.float() * torch.rsqrt((mean_of_squares - mean.square()).clamp(min=0) + EPSILON)
         mean, factor, shift = (over_space(one, features) for one in (mean, factor, self.shift.float()))
         return (features - mean) * factor + shift
 
@@ -162,7 +163,7 @@ def paired_feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> T
 
 
 @torch.no_grad()
-def pairwise_distance(samples: Tensor) -> Tensor:
+def neighbour_distance(samples: Tensor) -> Tensor:
     """Diversity of a batch: mean absolute difference between each sample and its neighbour, the last's the first.
 
     (B, ...) in [-1, 1] -> scalar in [0, 2], fp32; 0 when all are equal, NaN for a batch of one, where it says nothing.
@@ -171,3 +172,8 @@ def pairwise_distance(samples: Tensor) -> Tensor:
         return torch.full((), torch.nan, device=samples.device)
     samples = samples.float()
     return (samples - samples.roll(1, dims=0)).abs().mean()
+
+
+def relative_diversity(fake: Tensor, real: Tensor) -> Tensor:
+    """`neighbour_distance` of fakes as a share of that of real samples; near 0 the fakes are all alike."""
+    return neighbour_distance(fake) / neighbour_distance(real)

@@ -36,14 +36,7 @@ def clip_weights(module: nn.Module, bound: float) -> None:
         parameter.clamp_(-bound, bound)
 
 
-def wgan_gp(
-    discriminator: Discriminator,
-    real: Tensor,
-    fake: Tensor,
-    weight: float = 10.0,
-    *,
-    generator: torch.Generator | None = None,
-) -> Tensor:
+def wgan_gp(discriminator: Discriminator, real: Tensor, fake: Tensor, weight: float = 10.0) -> Tensor:
     """Weight E (||grad D(u)||_2 - 1)^2 at random points u = e x + (1 - e) G(z), e ~ U(0, 1) for each sample.
 
     Gulrajani et al., 2017, arXiv 1704.00028, algorithm 1.
@@ -53,12 +46,10 @@ def wgan_gp(
         real: (B, ...) samples; no gradient flows to them.
         fake: (B, ...) samples of the same shape; no gradient flows to them.
         weight: the paper's lambda.
-        generator: source of e; the global one of the samples' device by default.
     """
     if real.shape != fake.shape:
         raise ValueError(f"real and fake samples must have one shape, got {tuple(real.shape)} and {tuple(fake.shape)}")
-    device = generator.device if generator is not None else real.device
-    mixing = torch.rand(len(real), *[1] * (real.ndim - 1), generator=generator, device=device).to(real.device)
+    mixing = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
     between = torch.lerp(fake.detach().float(), real.detach().float(), mixing)
     return weight * (_gradients(discriminator, between).norm(dim=1) - 1).square().mean()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,16 +16,17 @@ from condgen.data.animate_requests import Asked, Request, request_for
 from condgen.data.clip_grid import clip_grid, clips_to_uint8
 from condgen.data.image import Picture
 from condgen.data.image_output import write
-from condgen.data.picture_grid import grid, to_uint8
+from condgen.data.picture_grid import beside, grid, to_uint8
 from condgen.data.video_output import write_video
 from condgen.errors import UserError
 from condgen.runtime.progress import Progress
-from condgen.text.remarks import Remarks, shortened
+from condgen.text.remarks import Remarks
 
+WITHOUT_TEXT = "it makes clips from noise or a first frame, in Python: see `VGAN` in recipes/text_to_video/README.md"
 GIST = ".gist.png"  # in place of a clip's ending
 STRIP = ".png"
 SHOWN_SIDE = 96  # pixels that a clip in a grid has at least
-COLUMNS = 8  # of a grid, unless each request has as many clips
+COLUMNS = 8  # of a grid at most, unless each request has as many clips
 LARGEST_GRID = 400  # clips
 PORTION = 64 * 16 * 64**2  # pixels of all frames that are in memory together as numbers of 4 bytes
 MOST_PIXELS = 2**27  # of all frames of a grid as it is shown, 3 bytes each
@@ -52,8 +54,10 @@ class Animator:
         import condgen
 
         self._pipeline: Any = condgen.load(model, device=device)
-        if not (hasattr(self._pipeline, "animate") and hasattr(self._pipeline, "text_encoder")):
+        if not hasattr(self._pipeline, "animate"):
             raise UserError(f"model {model} makes no clips from text; `condgen models show {model}` says what it is")
+        if not hasattr(self._pipeline, "text_encoder"):
+            raise UserError(f"model {model} reads no text; {WITHOUT_TEXT}")
         self._model, self._frames, self.with_gist = model, frames, with_gist
         if with_gist:
             self._refuse_no_gist("--gist", "")
@@ -130,7 +134,8 @@ def animate_files(
 def animate_grid(
     asked: Sequence[Asked], problems: Sequence[str], animator: Animator, target: Path, *, fps: int
 ) -> None:
-    """Make all clips into one, a row a request where each has as many; captions where the texts differ.
+    """Make all clips into one, a row a request where each has as many, else about a square; captions where the texts
+    differ.
 
     Raises:
         UserError, typer.Exit: as `animate_files`.
@@ -139,7 +144,8 @@ def animate_grid(
     made = make_cells(asked, problems, animator, Animator.make, label="clips")
     if made.cells:
         captions = made.texts if made.several else None
-        _write_grid(made.cells, made.columns(COLUMNS), captions, target, scale=animator.scale, fps=fps)
+        columns = made.columns(min(COLUMNS, math.ceil(math.sqrt(len(made.cells)))))
+        _write_grid(made.cells, columns, captions, target, scale=animator.scale, fps=fps)
     made.finish(target)
 
 
@@ -174,8 +180,8 @@ def _write_grid(
     make_folder(target.parent)
     clips, form = [cell.clip for cell in cells], {"captions": captions, "scale": scale}
     if target.suffix.lower() == STRIP:
-        names = captions and [shortened(text) for text in captions]
-        write(Picture(grid([frame for clip in clips for frame in clip], len(clips[0]), row_captions=names)), target)
+        told = captions and [beside(text, clips[0].shape[1]) for text in captions]
+        write(Picture(grid([frame for clip in clips for frame in clip], len(clips[0]), row_captions=told)), target)
     else:
         write_video(target, clip_grid(clips, columns, **form), frames_per_second=fps)
     gists = [cell.gist[None] for cell in cells if cell.gist is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="JSON Lines manifest, one sample a row.")],
     write_clean: Annotated[Path | None, typer.Option(help="Write the rows without errors to this manifest.")] = None,
     minimum_size: Annotated[int, typer.Option(help="Pixels a side of training pictures, samples of recordings.")] = 1,
+    minimum_frames: Annotated[int, typer.Option(help="Of clips, as many as a model takes.")] = 1,
     pair: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,8 +40,8 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Decode every picture, recording or clip and name the rows that are missing, damaged, too small, changed, not
-    aligned, exchanged, or in two splits.
+    """Decode every picture, recording or clip and name the rows that are missing, damaged, too small or short, changed,
+    not aligned, exchanged, or in two splits.
 
     Fields called noisy and clean, low and high, input and target, or image and partner, are compared as pairs, unless
     --pair names others. Rows whose domain is a or b are compared as two sets.
@@ -57,7 +59,7 @@ def check(
     pairs = [_pair(text) for text in pair] if pair else check_fields.usual_pairs(rows)
     fields = check_fields.guess_fields(rows, wanted=[name for one in pairs for name in (one.small, one.large)])
     check_fields.refuse_no_pairs(pairs, fields)
-    demands = _demands(rows, fields, pairs, minimum_size)
+    demands = replace(_demands(rows, fields, pairs, minimum_size), frames=minimum_frames)
     findings = checks.check(rows, demands)
     if findings:
         found.print_findings(findings, Console())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +33,7 @@ def evaluate(
     from condgen.data.files import write_atomically
     from condgen.data.manifest import Manifest
     from condgen.errors import UserError
+    from condgen.metrics.table import finite_or_none
     from condgen.runtime.model_folder import ModelFolder
 
     files = {}
@@ -50,14 +50,11 @@ def evaluate(
     for line in missing:
         print(line, file=sys.stderr)
     if output is not None:
-        plain = {label: {name: _plain(value) for name, value in values.items()} for label, values in table.items()}
+        plain = {
+            label: {name: finite_or_none(value) for name, value in values.items()} for label, values in table.items()
+        }
         found = {"model": model, "data": str(data), "split": split, "table": plain}
         write_atomically(output, json.dumps(found, indent=2).encode())
-
-
-def _plain(value: float) -> float | None:
-    """JSON knows neither infinity nor what is not a number."""
-    return value if math.isfinite(value) else None
 
 
 def _print(table: dict[str, dict[str, float]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from condgen.data.files import sha256_of
 from condgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _card(files: list[Path], output: Path, found: Recognised) -> str:
     from condgen import __version__
 
     names = " ".join(file.name for file in files)
-    lines = [f"- origin: `{file.name}`, sha256 `{_checksum(file)}`" for file in files]
+    lines = [f"- origin: `{file.name}`, sha256 `{sha256_of(file)}`" for file in files]
     lines += [f"- assumed, as the files do not tell: {what}" for what in found.assumed]
     opponents = (
         "holds the discriminator too: fine-tuning goes on with it"
@@ -235,11 +235,6 @@ def _card(files: list[Path], output: Path, found: Recognised) -> str:
         f"- made by `condgen models import {names} -o {output.name}`, condgen {__version__}\n"
         f"- {opponents}\n"
     )
-
-
-def _checksum(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def stored_tensors(path: Path) -> dict[str, list[int]]:

@@ -49,6 +49,11 @@ def sample(
 
     folder = _output(output)
     pipeline = condgen.load(model, device=device)
+    if hasattr(pipeline, "animate"):
+        from condgen.cli._animation import WITHOUT_TEXT
+
+        does = f"try condgen animate TEXT --model {model}" if hasattr(pipeline, "text_encoder") else WITHOUT_TEXT
+        raise UserError(f"model {model} draws no pictures; {does}")
     if not hasattr(pipeline, "sample"):
         raise UserError(f"model {model} draws no pictures from noise; `condgen models show {model}` says its task")
     known = tuple(pipeline.classes)

@@ -14,12 +14,10 @@ class Condition:
     """The parts of a condition, B samples each; absent ones are None, and with none at all the game is unconditional.
 
     Raises:
-        ValueError: the parts' batch sizes differ, or the mask does not fit the sequence.
+        ValueError: the parts' batch sizes differ.
     """
 
     vector: Tensor | None = None  # (B, C): label, latent code, sentence
-    sequence: Tensor | None = None  # (B, L, C): words
-    mask: Tensor | None = None  # (B, L): True where there is a word
     grid: Tensor | None = None  # (B, C, *spatial): image, waveform
     box: Tensor | None = None  # (B, 4): x, y of the left top corner, width, height, as fractions of the picture
     keypoints: Tensor | None = None  # (B, K, 3): x, y as fractions of the picture, visible (1) or not (0, 0, 0)
@@ -28,27 +26,19 @@ class Condition:
         sizes = {name: len(part) for name, part in self.parts().items()}
         if len(set(sizes.values())) > 1:
             raise ValueError(f"the parts of a condition must agree on the batch size, got {sizes}")
-        if self.mask is not None and (self.sequence is None or self.mask.shape != self.sequence.shape[:2]):
-            words = None if self.sequence is None else tuple(self.sequence.shape)
-            raise ValueError(f"a mask {tuple(self.mask.shape)} must be (B, L) of the sequence, which is {words}")
 
     def parts(self) -> dict[str, Tensor]:
         """The parts that are there, by name."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: part for name, part in named.items() if part is not None}
 
-    @property
-    def batch_size(self) -> int | None:
-        """B, or None if there are no parts."""
-        return next((len(part) for part in self.parts().values()), None)
-
     def map(self, function: Callable[[Tensor], Tensor]) -> Condition:
         """The condition with a function applied to each part."""
         return Condition(**{name: function(part) for name, part in self.parts().items()})
 
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Condition:
+    def to(self, device: torch.device | str) -> Condition:
         """The condition on a device."""
-        return self.map(lambda part: part.to(device, non_blocking=non_blocking))
+        return self.map(lambda part: part.to(device))
 
     def __getitem__(self, rows: slice | Sequence[int] | Tensor) -> Condition:
         """The condition of these samples."""

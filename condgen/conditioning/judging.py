@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -63,11 +62,10 @@ def auxiliary_class_loss(class_logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class CodePrediction(NamedTuple):
-    """The distribution Q(c | x): a softmax for each categorical code, a Gaussian for each continuous one."""
+    """The distribution Q(c | x): a softmax for each categorical code, a Gaussian of deviation 1 for each continuous."""
 
     class_logits: tuple[Tensor, ...]  # one (B, categories) for each categorical code
     mean: Tensor  # (B, number of continuous codes)
-    log_deviation: Tensor  # as the mean
 
 
 class CodeRegressor(nn.Module):
@@ -78,23 +76,19 @@ class CodeRegressor(nn.Module):
     Args:
         channels: of the features.
         space: the codes.
-        learned_deviation: predict the Gaussians' spread too; otherwise it is 1, and the loss a squared error.
     """
 
-    def __init__(self, channels: int, space: CodeSpace, *, learned_deviation: bool = False):
+    def __init__(self, channels: int, space: CodeSpace):
         super().__init__()
         self.space = space
         self.hidden = nn.Sequential(nn.Linear(channels, 128, bias=False), nn.BatchNorm1d(128), nn.LeakyReLU(0.1))
-        self.predict = nn.Linear(128, space.width + (space.continuous if learned_deviation else 0))
+        self.predict = nn.Linear(128, space.width)
 
     def forward(self, features: Tensor) -> CodePrediction:
         """features: (B, C, *spatial)."""
         hidden = self.hidden(_mean_over_space(features))
-        *class_logits, gaussian = self.predict(hidden).tensor_split(_ends(self.space.categorical), dim=1)
-        mean, log_deviation = gaussian[:, : self.space.continuous], gaussian[:, self.space.continuous :]
-        if not log_deviation.shape[1]:
-            log_deviation = torch.zeros_like(mean)
-        return CodePrediction(tuple(class_logits), mean, log_deviation)
+        *class_logits, mean = self.predict(hidden).tensor_split(_ends(self.space.categorical), dim=1)
+        return CodePrediction(tuple(class_logits), mean)
 
 
 def mutual_information_bound(
@@ -108,10 +102,7 @@ def mutual_information_bound(
     """
     columns = zip(prediction.class_logits, code.categories.unbind(1), strict=True)
     missed = sum(F.cross_entropy(logits.float(), categories) for logits, categories in columns)
-    # a floor, because a code that is met exactly would have an infinite density
-    log_deviation = prediction.log_deviation.float().clamp(-6, 6)
-    standard = (code.values.float() - prediction.mean.float()) * torch.exp(-log_deviation)
-    log_density = -0.5 * standard.square() - log_deviation - 0.5 * math.log(2 * math.pi)
+    log_density = -0.5 * (code.values.float() - prediction.mean.float()).square() - 0.5 * math.log(2 * math.pi)
     categorical = sum(math.log(categories) for categories in space.categorical) - missed
     return categorical + continuous_weight * (space.continuous * math.log(2) + log_density.sum(1).mean())
 

@@ -1,10 +1,28 @@
-"""What smooths the space of sentences for a generator: vectors drawn around a sentence, and between two."""
+"""Sentences as conditions, and what smooths their space for a generator: vectors around one, and between two."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from condgen.conditioning.condition import Condition
+from condgen.text.encoder import SentenceEncoder, Tokens
+
+
+def sentence_condition(encoder: SentenceEncoder, batch: Any, *, wrong: bool = False) -> Condition:
+    """The right or the wrong sentences of a batch as vectors (B, width), fp32 also under autocast.
+
+    Args:
+        encoder: for a batch of tokens.
+        batch: with fields `text` and `wrong_text`, or `codes`, `mask`, `wrong_codes` and `wrong_mask`.
+    """
+    if hasattr(batch, "text"):
+        return Condition(vector=batch.wrong_text if wrong else batch.text)
+    tokens = Tokens(batch.wrong_codes, batch.wrong_mask) if wrong else Tokens(batch.codes, batch.mask)
+    return Condition(vector=encoder(tokens).vector.float())
 
 
 class ConditioningAugmentation(nn.Module):

@@ -57,11 +57,6 @@ class TextFilter(nn.Module):
     Of a text map of one place it is the transposed convolution that makes a filter in Text2Filter, with a bias for
     each tap.
 
-    It starts as torch's linear layers do, and the published code has no scale: text features of V numbers and mean
-    square m give filters of variance (m + 1 / V) / 3. TFGAN's text codes are small (m = 0.001 to 0.005), so that the
-    deviation is 0.04, between torch's own 5x5 convolutions of 32 channels (0.02) and He's (0.05). Larger text features
-    want a compression before, or a norm behind what is filtered.
-
     Args:
         text_width: length of the text features.
         inputs, outputs: channels that a filter reads, and filters of a bank.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 import soundfile
 
 from condgen.data.audio import Form
+from condgen.data.files import reason
 from condgen.errors import UserError
 
 LARGEST_WAV = 2**32 - 2**20  # bytes: sizes in WAV have 32 bits, and the header and the tags need some, too
@@ -161,9 +161,9 @@ class Writer:
         except FileNotFoundError:
             raise UserError(f"{self.path}: there is no folder {self.path.parent}; create it first") from None
         except (soundfile.SoundFileError, AssertionError) as problem:  # which do not say what the system said
-            raise UserError(f"{self.path}: cannot be written: {_reason(_refusal(self._file), problem)}") from None
+            raise UserError(f"{self.path}: cannot be written: {reason(_refusal(self._file) or problem)}") from None
         except OSError as problem:
-            raise UserError(f"{self.path}: cannot be written: {_reason(problem, problem)}") from None
+            raise UserError(f"{self.path}: cannot be written: {reason(problem)}") from None
 
 
 def _format(container: _Container, like: Form, rate: int, channels: int) -> tuple[str, str]:
@@ -194,12 +194,6 @@ def _refusal(file: BinaryIO) -> OSError | None:
     finally:
         file.truncate(end)
     return None
-
-
-def _reason(refusal: OSError | None, problem: Exception) -> str:
-    if refusal is not None and refusal.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full; free some space"
-    return f"{(refusal and refusal.strerror) or problem}; choose another place"
 
 
 def _discard(temporary: Path, file: BinaryIO) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from condgen.data.captioned_findings import about_all, without_captions
 from condgen.data.captioned_folders import find_captioned
 from condgen.data.captioned_picture import CaptionedFile
 from condgen.data.check_videos import Watcher
-from condgen.data.findings import Finding
+from condgen.data.files import sha256_of
+from condgen.data.findings import Finding, Found
 from condgen.data.left_out import findings_of
 from condgen.data.media import Media
 from condgen.data.pair_preparation import Kind, contents_of, prepare_items
@@ -23,6 +23,23 @@ from condgen.data.video_output import write_video
 
 STRIP = ".png"
 SIDE = 256  # pixels of a strip's frames at most: models make smaller ones, and a strip of 1000 is still opened
+
+
+def find_clips(source: Path) -> Found[CaptionedFile]:
+    """Somebody's own captioned clips, and what can be said against them before they are decoded.
+
+    Args:
+        source: in one of `captioned_folders.CLIP_LAYOUTS`.
+
+    Raises:
+        UserError: the source cannot be read.
+    """
+    found = find_captioned(source, media=Media.VIDEO)
+    findings = [*found.findings]
+    for clip in found.items:
+        findings += without_captions(clip, source)
+    findings += about_all(source, found.items, "clips", findings)
+    return Found(found.items, tuple(findings))
 
 
 def prepare_clips(clips: Sequence[CaptionedFile], output: Path, *, fraction: float = 0.1, seed: int = 0) -> Prepared:
@@ -65,15 +82,11 @@ def prepare(source: Path, output: Path, *, fraction: float, seed: int) -> list[F
     Raises:
         UserError: the source cannot be read, or as `prepare_clips`.
     """
-    found = find_captioned(source, media=Media.VIDEO)
-    findings = [*found.findings]
-    for clip in found.items:
-        findings += without_captions(clip, source)
-    findings += about_all(source, found.items, "clips", findings)
-    if any(finding.is_error for finding in findings):
-        return findings
+    found = find_clips(source)
+    if any(finding.is_error for finding in found.findings):
+        return [*found.findings]
     made = prepare_clips(found.items, output, fraction=fraction, seed=seed)
-    return [*findings, *findings_of(made.left_out)]
+    return [*found.findings, *findings_of(made.left_out)]
 
 
 def _contents(path: Path) -> str:
@@ -99,9 +112,8 @@ def _row(output: Path, clip: CaptionedFile, name: str) -> dict[str, Any]:
         _write_strip(clip.path, path)
     else:
         shutil.copyfile(clip.path, path)
-    with path.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    row: dict[str, Any] = {"split": str(clip.split), "clip": file, "sha256": sha256, "captions": list(clip.captions)}
+    row: dict[str, Any] = {"split": str(clip.split), "clip": file, "sha256": sha256_of(path)}
+    row["captions"] = list(clip.captions)
     if clip.category:
         row["class"] = clip.category
     return row | dict(clip.further)

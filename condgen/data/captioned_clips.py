@@ -3,7 +3,7 @@
     {"split": "train", "clip": "a.mp4", "captions": ["a large red circle is moving ...", ...], "class": "wave"}
 
 A clip is a video, a GIF, or a film strip: a picture whose frames are squares side by side. A wrong sentence comes from
-a row of another class; without classes from a row that shares no sentence. Frames: see `clip_windows`.
+a row that shares no sentence and is, if both have one, of another class. Frames: see `clip_windows`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
-from condgen.data.captions import CaptionTokens, CaptionVectors
+from condgen.data.captions import CaptionTokens, CaptionVectors, drawn_pair, refuse_averaged_tokens
 from condgen.data.check import Demands
-from condgen.data.clip_windows import CLIP, ClipWindows, needed, to_signed
+from condgen.data.clip_windows import CLIP, ClipWindows, needed
+from condgen.data.image import to_signed
 from condgen.data.loading import Draw
 from condgen.data.manifest import Split
 from condgen.data.media import Media
-from condgen.errors import UserError
+from condgen.errors import refuse_below
 
 DEQUANTISATION = 1 / 128  # of [-1, 1], whose grey levels are 2/255 apart
 
@@ -39,11 +40,8 @@ class DataConfig:
     validation_clips: int = 16  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        for name in ("captions_averaged", "validation_clips"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "captions_averaged", "validation_clips")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +85,7 @@ class Dataset(TorchDataset):
     def __init__(
         self, config: DataConfig, text: CaptionVectors | CaptionTokens, *, size: int, frames: int, stride: int = 0
     ):
-        if isinstance(text, CaptionTokens) and config.captions_averaged > 1:
-            raise UserError(
-                f"data.captions_averaged={config.captions_averaged} needs sentence vectors, and the text encoder "
-                f"learns along; set data.captions_averaged=1"
-            )
+        refuse_averaged_tokens(text, config.captions_averaged)
         self.config, self.text = config, text
         self.rows = text.captions.rows
         self.windows = ClipWindows(
@@ -103,14 +97,9 @@ class Dataset(TorchDataset):
 
     def __getitem__(self, draw: Draw) -> Batch | TokenBatch:
         random, own = draw.random(), draw.index
-        wrong = self.text.captions.wrong_row(own, random)
-        sentences = self._sentences(own, random, "") | self._sentences(wrong, random, "wrong_")
+        sentences, _ = drawn_pair(self.text, own, self.config.captions_averaged, random)
         kind = TokenBatch if isinstance(self.text, CaptionTokens) else Batch
         return kind(clip=drawn_clip(self.windows, own, self.config, random), **sentences)
-
-    def _sentences(self, row: int, random: np.random.Generator, prefix: str) -> dict[str, Tensor]:
-        parts = self.text.draw(row, self.config.captions_averaged, random)
-        return {f"{prefix}{name}": part for name, part in parts.items()}
 
 
 def drawn_clip(windows: ClipWindows, row: int, config: DataConfig, random: np.random.Generator) -> Tensor:

@@ -38,7 +38,7 @@ def about_all(source: Path, items: Sequence[CaptionedFile], what: str, known: Se
     if len(items) == 1:
         fix = "give at least 2: one is kept out of the training, to measure by"
         yield error(source, f"only one {what.removesuffix('s')}", fix)
-    elif len({item.captions for item in items}) == 1:
+    elif items[0].captions and len({item.captions for item in items}) == 1:  # that there are none is said of each
         fix = f"say of each what sets it apart: a model learns from {what} with the captions of others"
         yield error(source, f"all {what} have the same captions", fix)
     unnamed = [item for item in items if not item.category]

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from condgen.data.captioned_picture import CaptionedFile, CaptionedPicture, read_captions
 from condgen.data.captioned_tables import Columns, read_table
-from condgen.data.findings import Finding
+from condgen.data.findings import Finding, Found
 from condgen.data.media import SUFFIXES, Media
 from condgen.data.pair_folders import SPLITS, Placed, error, find_files, no_files, place, unwrapped
-from condgen.data.pairs import Found
 from condgen.errors import UserError
 
 LAYOUTS = """\
@@ -72,6 +71,14 @@ def find_captioned(source: Path, columns: Columns | None = None, media: Media = 
             path, _, rest = str(problem).partition(": ")
             findings.append(error(path, *rest.split("; ", 1)))
     return Found(tuple(items), (*findings, *_twins(files)))
+
+
+def refuse_inside(source: Path, output: Path) -> None:
+    """Raise UserError where a second run would find what the first one has written."""
+    if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
+        raise UserError(
+            f"{output} lies in {source}, where a second run would take it for more files; choose an output elsewhere"
+        )
 
 
 def _of_table(table: Path, columns: Columns | None, media: Media) -> Found[CaptionedFile]:

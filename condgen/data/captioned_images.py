@@ -3,33 +3,31 @@
     {"split": "train", "image": "a.png", "captions": ["a large red triangle", ...], "class": "red triangle",
      "box": [12, 30.5, 100, 80], "keypoints": {"top": [62, 30.5], "left corner": null, ...}}
 
-Boxes and keypoints: see `locations`. A wrong sentence, and its place, comes from a row of another class; without
-classes from a row that shares no sentence.
+Boxes and keypoints: see `locations`. A wrong sentence, and its place, comes from a row that shares no sentence and
+is, if both have one, of another class.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
-from condgen.data.captions import CaptionTokens, CaptionVectors
+from condgen.data.captions import CaptionTokens, CaptionVectors, drawn_pair, refuse_averaged_tokens
 from condgen.data.check import Demands
 from condgen.data.decoded import DecodedCache
+from condgen.data.image import displayed_size, to_signed
 from condgen.data.loading import Draw
 from condgen.data.locations import Location, Window, keypoint_names, location_of, mirrored_pairs
 from condgen.data.manifest import Split
 from condgen.data.media import Media
-from condgen.data.translation_images import RGB, read_picture, to_signed
-from condgen.errors import UserError
+from condgen.data.translation_images import RGB, read_picture
+from condgen.errors import UserError, refuse_below
 
 __all__ = [
     "Batch",
@@ -60,11 +58,8 @@ class DataConfig:
     def __post_init__(self):
         if self.resize < 0:
             raise ValueError(f"resize must be 0 or more pixels, got {self.resize}")
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        for name in ("captions_averaged", "validation_images"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "captions_averaged", "validation_images")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +117,7 @@ class Dataset(TorchDataset):
             raise UserError(
                 f"data.resize={config.resize} is smaller than the model's {size} pixels; set {size} or more, or 0"
             )
-        if isinstance(text, CaptionTokens) and config.captions_averaged > 1:
-            raise UserError(
-                f"data.captions_averaged={config.captions_averaged} needs sentence vectors, and the text encoder "
-                f"learns along; set data.captions_averaged=1"
-            )
+        refuse_averaged_tokens(text, config.captions_averaged)
         self.config, self.text, self.size, self.with_box = config, text, size, with_box
         self.rows = text.captions.rows
         self.keypoints = tuple(keypoints)
@@ -140,8 +131,7 @@ class Dataset(TorchDataset):
 
     def __getitem__(self, draw: Draw) -> Batch | TokenBatch:
         random, own = draw.random(), draw.index
-        wrong = self.text.captions.wrong_row(own, random)
-        sentences = self._sentences(own, random, "") | self._sentences(wrong, random, "wrong_")
+        sentences, wrong = drawn_pair(self.text, own, self.config.captions_averaged, random)
         left, top = self._corner(self._location(own), random)
         mirrored = self.config.flip and bool(random.integers(2))
         (picture,) = self._cache.get(own, lambda: self._read(own))
@@ -158,10 +148,6 @@ class Dataset(TorchDataset):
             wrong_keypoints=wrong_keypoints,
             **sentences,
         )
-
-    def _sentences(self, row: int, random: np.random.Generator, prefix: str) -> dict[str, Tensor]:
-        parts = self.text.draw(row, self.config.captions_averaged, random)
-        return {f"{prefix}{name}": part for name, part in parts.items()}
 
     def _located(self, row: int, window: Window, mirrored: bool) -> tuple[Tensor, Tensor]:
         location = self._location(row).cropped(window)
@@ -195,36 +181,17 @@ class Dataset(TorchDataset):
         return (read_picture(self.rows[row].path("image"), RGB, self.side),)
 
 
-def demands(*, keypoints: Sequence[str] = (), with_box: bool = False, disjoint_classes: bool = False) -> Demands:
+def demands(*, keypoints: Sequence[str] = (), with_box: bool = False) -> Demands:
     """What `condgen data check` must find before training.
 
     Args:
         keypoints: names that every row must state.
         with_box: whether every row must have a box.
-        disjoint_classes: whether no class of training may be in another split (zero-shot protocols).
     """
     return Demands(
         fields={"image": Media.IMAGE},
         captions=True,
         box=with_box,
         keypoints=tuple(keypoints),
-        apart=("class",) if disjoint_classes else (),
         splits=(Split.TRAIN, Split.VALIDATION),
     )
-
-
-def displayed_size(path: Path) -> tuple[int, int]:
-    """Width and height as `read_rgb` gives them, from the file's head.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            with contextlib.suppress(Exception):  # damaged tags do not spoil a picture
-                if image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):
-                    return height, width
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise UserError(f"{path}: cannot be read as an image; run `condgen data check`") from None
-    return width, height

@@ -102,18 +102,15 @@ def keypoint_names(pictures: Iterable[CaptionedPicture]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for picture in pictures for name in picture.keypoints or ()))
 
 
-def with_schema(pictures: Sequence[CaptionedPicture], names: Sequence[str] = ()) -> list[CaptionedPicture]:
-    """The same pictures, all with the same keypoints in the same order; where one says nothing, it is not visible.
+def with_schema(pictures: Sequence[CaptionedPicture]) -> list[CaptionedPicture]:
+    """The same pictures, all with the keypoints that occur, in the same order; not visible where one says nothing.
 
-    Args:
-        pictures: where none has keypoints, none gets any.
-        names: that all have, and no others; empty: all that occur.
+    Where none has keypoints, none gets any.
     """
-    occurring = keypoint_names(pictures)
-    if not occurring:
+    names = keypoint_names(pictures)
+    if not names:
         return list(pictures)
-    wanted = tuple(names) or occurring
     return [
-        replace(picture, keypoints={name: (picture.keypoints or {}).get(name) for name in wanted})
+        replace(picture, keypoints={name: (picture.keypoints or {}).get(name) for name in names})
         for picture in pictures
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from condgen.data.captioned_picture import CaptionedPicture, keypoint_names
 from condgen.data.findings import Finding
+from condgen.data.image import displayed_size
 from condgen.errors import UserError
 
 PLACES = {"box": "state x, y, w and h", "keypoints": "state keypoints, null where one cannot be seen,"}
@@ -46,7 +47,6 @@ def _names_of_some(pictures: Sequence[CaptionedPicture]) -> Iterator[Finding]:
 
 
 def _misplaced(picture: CaptionedPicture) -> Iterator[Finding]:
-    from condgen.data.captioned_images import displayed_size
     from condgen.data.check_captions import box_problems, keypoint_problems
 
     if picture.box is not None and min(picture.box[2:]) <= 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from condgen.data.captioned_findings import about_all, without_captions
 from condgen.data.captioned_folders import find_captioned
 from condgen.data.captioned_picture import CaptionedPicture, with_schema
 from condgen.data.captioned_places import place_findings
-from condgen.data.findings import WHOLE_FILE, Finding
+from condgen.data.findings import Finding
 from condgen.data.image import read_rgb
 from condgen.data.left_out import findings_of
 from condgen.data.media import Media
@@ -31,7 +31,6 @@ def prepare_captioned(
     *,
     fraction: float = 0.1,
     seed: int = 0,
-    keypoints: Sequence[str] = (),
 ) -> Prepared:
     """Copy captioned pictures below `output` byte for byte (parts of pictures anew) and write the manifest, last.
 
@@ -43,7 +42,6 @@ def prepare_captioned(
         output: the folder to make.
         fraction: part of the pictures kept for validation where they have no such split.
         seed: of the choice.
-        keypoints: names that every row has, in this order; empty: all that occur.
 
     Raises:
         UserError: there are too few pictures, training or a split has none left, a source lies where the result goes,
@@ -56,19 +54,10 @@ def prepare_captioned(
         row=functools.partial(_row, output),
         paths=lambda picture: (picture.path,),
     )
-    return prepare_items([with_schema(pictures, keypoints)], output, kind, fraction, seed)
+    return prepare_items([with_schema(pictures)], output, kind, fraction, seed)
 
 
-def prepare(
-    source: Path,
-    output: Path,
-    *,
-    fraction: float,
-    seed: int,
-    keypoints: Sequence[str] = (),
-    needs_box: bool = False,
-    needs_keypoints: bool = False,
-) -> list[Finding]:
+def prepare(source: Path, output: Path, *, fraction: float, seed: int) -> list[Finding]:
     """Write somebody's own pictures and a manifest below `output`, unless there are errors among the findings.
 
     Args:
@@ -76,44 +65,21 @@ def prepare(
         output: the folder to make.
         fraction: part kept for validation where nothing is.
         seed: of the choice.
-        keypoints: names that a model knows; empty: those of the pictures.
-        needs_box: whether every picture must have a box.
-        needs_keypoints: whether every picture must have keypoints, and none that are not in `keypoints`.
 
     Raises:
         UserError: the source cannot be read, or as `prepare_captioned`.
     """
     found = find_captioned(source)
-    known = keypoints if needs_keypoints else ()
     findings = [*found.findings]
     for picture in found.items:
-        findings += _lacking(picture, source, known, needs_box=needs_box, needs_keypoints=needs_keypoints)
+        findings += without_captions(picture, source)
     findings += about_all(source, found.items, "pictures", findings)
     if not any(finding.is_error for finding in findings):  # else not all rows are here to compare
         findings += place_findings(found.items)
     if any(finding.is_error for finding in findings):
         return findings
-    made = prepare_captioned(found.items, output, fraction=fraction, seed=seed, keypoints=known)
+    made = prepare_captioned(found.items, output, fraction=fraction, seed=seed)
     return [*findings, *findings_of(made.left_out)]
-
-
-def _lacking(
-    picture: CaptionedPicture, source: Path, known: Sequence[str], *, needs_box: bool, needs_keypoints: bool
-) -> Iterator[Finding]:
-    yield from without_captions(picture, source)
-    file = str(picture.path)
-    place = "" if picture.line != WHOLE_FILE else "list the pictures in a table captions.csv: "
-    if needs_box and picture.box is None:
-        yield Finding(picture.line, file, "no box, which this model needs", f"{place}state x, y, w and h, in pixels")
-    if needs_keypoints and picture.keypoints is None:
-        example = known[0] if known else "tail"
-        fix = f'{place}state keypoints, such as {{"{example}": [31, 20]}}'
-        yield Finding(picture.line, file, "no keypoints, which this model needs", fix)
-    for name in picture.keypoints or ():
-        if known and name not in known:
-            yield Finding(
-                picture.line, file, f"keypoint {name!r} is unknown to the model", f"it knows {', '.join(known)}"
-            )
 
 
 def _row(output: Path, picture: CaptionedPicture, name: str) -> dict[str, Any]:

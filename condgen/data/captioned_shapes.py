@@ -7,10 +7,7 @@ saturated, so that it can be told from any ground. Six of the 36 pairs of colour
 from __future__ import annotations
 
 import math
-import multiprocessing
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -21,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from condgen.data.figures import NAMES, PLACES, Box, Figure, coverage, grid, reduced
+from condgen.data.files import writing
 from condgen.data.manifest import Split, write
-from condgen.data.preparation import IMAGES, MANIFEST, Prepared, save_png, with_progress
+from condgen.data.preparation import IMAGES, MANIFEST, Prepared, drawn_rows, save_png
 from condgen.data.synthetic_styles import PALETTE, Colour
 from condgen.errors import UserError
 
@@ -217,17 +215,9 @@ def draw_captioned_shapes(
     if min(train, validation, test, jobs) < 1 or size < SMALLEST_PICTURE:
         raise UserError(f"drawing needs a picture for each split, {SMALLEST_PICTURE} pixels a side and a process")
     counts = {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
-    numbered = [(split, number) for split, count in counts.items() for number in range(count)]
     make = partial(_row, output=output, size=size, seed=seed, all_combinations=all_combinations)
-    with ExitStack() as stack:
-        each = map
-        if jobs > 1:  # fresh processes: to fork one that has threads may hang
-            pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
-            each = partial(stack.enter_context(pool).map, chunksize=64)
-        try:
-            rows = list(with_progress(each(make, numbered), "drawing pictures", len(numbered)))
-        except OSError as problem:
-            raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
+    with writing(output):
+        rows = drawn_rows(make, counts, jobs, "drawing pictures")
     write(output / MANIFEST, rows)
     return Prepared(output / MANIFEST, counts, (), sources="pictures")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from torch import Tensor
 
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from condgen.text.encoder import SentenceEncoder
 
 Item = TypeVar("Item")
 
@@ -41,6 +44,7 @@ class Captions:
         self.rows = tuple(rows)
         numbers: dict[str, int] = {}
         self._of = [np.array([numbers.setdefault(one, len(numbers)) for one in sentences_of(row)]) for row in rows]
+        self._read = self._of
         self._classes = [class_of(row) for row in rows]
         self.sentences = tuple(numbers)
 
@@ -61,8 +65,12 @@ class Captions:
         own = self._of[row]
         return torch.from_numpy(random.choice(own, min(count, len(own)), replace=False))
 
+    def read_alike(self, groups: Tensor) -> None:
+        """From now on sentences of one group, (N,) int64 for each of `sentences`, are one to `wrong_row`."""
+        self._read = [groups.numpy()[own] for own in self._of]
+
     def wrong_row(self, row: int, random: np.random.Generator) -> int:
-        """A random row of another class; where one of the two has no class, one that shares no sentence.
+        """A random row that shares no sentence, and is of another class if both have one.
 
         Raises:
             UserError: there is none.
@@ -79,10 +87,8 @@ class Captions:
         return int(random.choice(others))
 
     def _agree(self, row: int, other: int) -> bool:
-        classes = self._classes[row], self._classes[other]
-        if all(classes):
-            return classes[0] == classes[1]
-        return not set(self._of[row]).isdisjoint(self._of[other])
+        of_one_class = self._classes[row] and self._classes[row] == self._classes[other]
+        return bool(of_one_class) or not set(self._read[row]).isdisjoint(self._read[other])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +97,7 @@ class CaptionVectors:
 
     captions: Captions
     vectors: Tensor  # (N, width), one for each of captions.sentences
+    encoder: SentenceEncoder  # that they are from
 
     def __post_init__(self):
         _refuse_other_count(self.captions, len(self.vectors))
@@ -107,6 +114,7 @@ class CaptionTokens:
     captions: Captions
     codes: Tensor  # (N, L) int64, one row for each of captions.sentences
     mask: Tensor  # (N, L) bool: True where there is a token
+    encoder: SentenceEncoder  # that they are for
 
     def __post_init__(self):
         _refuse_other_count(self.captions, len(self.codes))
@@ -115,6 +123,24 @@ class CaptionTokens:
         """`codes` (L,) and `mask` (L,) of one sentence of a row; `count` must be 1: tokens have no mean."""
         (number,) = self.captions.draw(row, count, random)
         return {"codes": self.codes[number], "mask": self.mask[number]}
+
+
+def refuse_averaged_tokens(text: CaptionVectors | CaptionTokens, count: int) -> None:
+    """Raise UserError where the mean of so many sentences (`data.captions_averaged`) is asked for of tokens."""
+    if isinstance(text, CaptionTokens) and count > 1:
+        raise UserError(
+            f"data.captions_averaged={count} needs sentence vectors, and the text encoder learns along; "
+            f"set data.captions_averaged=1"
+        )
+
+
+def drawn_pair(
+    text: CaptionVectors | CaptionTokens, row: int, count: int, random: np.random.Generator
+) -> tuple[dict[str, Tensor], int]:
+    """What `text.draw` gives of a row and, under names with `wrong_`, of one that says something else; that row."""
+    wrong = text.captions.wrong_row(row, random)
+    right, mismatched = text.draw(row, count, random), text.draw(wrong, count, random)
+    return right | {f"wrong_{name}": part for name, part in mismatched.items()}, wrong
 
 
 def sentences_of(row: Row) -> list[str]:

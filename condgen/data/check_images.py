@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from condgen.data.downscaling import bicubic_downscale
 from condgen.data.findings import Comparison, File, Finding
-from condgen.data.image import bicubic_downscale, read_rgb
+from condgen.data.image import read_rgb
 from condgen.data.media import Problem
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

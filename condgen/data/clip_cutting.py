@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from condgen.data.captioned_picture import CaptionedFile
+from condgen.data.files import sha256_of, writing
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import MANIFEST, Prepared, unique_name, with_progress
 from condgen.data.video import WHOLE, Video, open_video
@@ -126,13 +126,11 @@ def cut_clips(takes: Sequence[Take], output: Path, cut: Cut) -> CutClips:
     _refuse_own_files(takes, output)
     taken: set[str] = set()
     names = [unique_name(f"{take.about.split}/{take.about.name}", taken) for take in takes]
-    try:
+    with writing(output):
         (output / MANIFEST).unlink(missing_ok=True)  # of an earlier run, whose files are about to be replaced
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding, scaling and encoding run side by side in threads
             made = pool.map(partial(_make, output=output, cut=cut), takes, names)
             made = list(with_progress(made, "cutting videos", len(takes)))
-    except OSError as problem:
-        raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
     left_out = tuple(one.problem for one in made if one.problem)
     rows = {split: [row for one in made for row in one.rows if row["split"] == split] for split in Split}
     for split in [Split.TRAIN, *(take.about.split for take in takes)]:
@@ -173,9 +171,8 @@ def _make(take: Take, name: str, *, output: Path, cut: Cut) -> _Made:
 
 
 def _row(about: CaptionedFile, output: Path, file: str, start: int) -> dict[str, Any]:
-    with (output / file).open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-    row: dict[str, Any] = {"split": str(about.split), "clip": file, "sha256": sha256, "captions": list(about.captions)}
+    row: dict[str, Any] = {"split": str(about.split), "clip": file, "sha256": sha256_of(output / file)}
+    row["captions"] = list(about.captions)
     if about.category:
         row["class"] = about.category
     return row | {"source": about.path.name, "start": start} | dict(about.further)

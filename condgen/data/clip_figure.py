@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import numpy as np
 from PIL import Image
 
 from condgen.data.clip_grid import clip_grid
-from condgen.data.picture_grid import grid
+from condgen.data.picture_grid import beside, grid
 from condgen.data.video_output import write_video
 
 FRAMES = 6  # of a clip in the picture, evenly spread from its first to its last
 SIDE = 64  # pixels that a frame has at least
-CAPTION = 80  # characters
 FRAMES_PER_SECOND = 8  # of the GIF
 
 
@@ -48,8 +46,8 @@ def write_figures(
     gap = np.full((len(real), 1, *real.shape[2:]), 255, np.uint8)
     painted = [] if gists is None else [gists[:, None], gap]
     cells = np.concatenate([real[:, shown], gap, *painted, made[:, 0, shown]], axis=1)
-    short = captions and [textwrap.shorten(text, CAPTION, placeholder="...") for text in captions]
-    picture = grid(list(cells.reshape(-1, *cells.shape[2:])), cells.shape[1], row_captions=short, scale=scale)
+    told = captions and [beside(text, scale * real.shape[2]) for text in captions]
+    picture = grid(list(cells.reshape(-1, *cells.shape[2:])), cells.shape[1], row_captions=told, scale=scale)
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(folder / f"{name}.png")
     clips = np.concatenate([real[:, None], made], axis=1)

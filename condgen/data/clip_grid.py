@@ -12,13 +12,15 @@ from torch import Tensor
 from condgen.data.picture_grid import BLACK, FONT_SIZE, WHITE, grid, to_uint8
 
 LETTER = 7  # pixels, about
-MOST_LINES = 6  # of a caption
+PORTION = 256  # frames that are rounded at once: of a long clip there are several copies on the way
+MOST_LINES = 10  # of a caption
 
 
 def clips_to_uint8(clips: Tensor) -> np.ndarray:
     """(N, C, T, H, W) in [-1, 1], clamped -> uint8 (N, T, H, W, C)."""
     frames = clips.transpose(1, 2)
-    return to_uint8(frames.flatten(0, 1)).reshape(*frames.shape[:2], *frames.shape[3:], frames.shape[2])
+    made = [to_uint8(part) for part in frames.flatten(0, 1).split(PORTION)]
+    return np.concatenate(made).reshape(*frames.shape[:2], *frames.shape[3:], frames.shape[2])
 
 
 def clip_grid(

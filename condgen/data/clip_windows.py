@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from condgen.data.decoded import DecodedCache
 from condgen.data.manifest import Row
@@ -79,8 +77,3 @@ class ClipWindows:
 def needed(frames: int, stride: int = 0) -> int:
     """Frames that a clip must have for a window of `frames`."""
     return (frames - 1) * max(1, stride) + 1
-
-
-def to_signed(frames: np.ndarray) -> Tensor:
-    """uint8 (T, h, w, C) -> float (C, T, h, w) in [-1, 1]."""
-    return torch.from_numpy(np.array(frames)).permute(3, 0, 1, 2).float() / 127.5 - 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +41,32 @@ def opened(path: Path, what: str) -> BinaryIO:
     raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Inside, files are written below a folder; what the system refuses becomes one line that names the folder.
+
+    Raises:
+        UserError: see above.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
+
+
+def reason(problem: Exception) -> str:
+    """Why a file cannot be written, and what to do about it."""
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space"
+    return f"{getattr(problem, 'strerror', None) or problem}; choose another place"
+
+
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write under a temporary name in the same folder, bring it to the disk, then rename it to `path`.
 
@@ -55,9 +83,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no folder {path.parent}; create it first") from None
     except OSError as problem:
-        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space" if full else f"{problem.strerror}; choose another place"
-        raise UserError(f"{path}: cannot be written: {reason}") from None
+        raise UserError(f"{path}: cannot be written: {reason(problem)}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from condgen.data import manifest as manifests
 from condgen.data.manifest import Manifest, Row
@@ -40,6 +40,31 @@ class Finding:
     problem: str
     fix: str
     is_error: bool = True
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Found(Generic[Item]):
+    """What a source has, and what is wrong with it."""
+
+    items: tuple[Item, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def require_good(self, source: Path) -> tuple[Item, ...]:
+        """The items, if there are no errors; a table on stderr names what was found.
+
+        Raises:
+            UserError: there are errors.
+        """
+        if self.findings:
+            from rich.console import Console
+
+            print_findings(self.findings, Console(stderr=True))
+        if errors := sum(finding.is_error for finding in self.findings):
+            raise UserError(f"{source} has {errors} error{'s' * (errors > 1)}; mend what the table names")
+        return self.items
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,15 @@ class Picture:
     exif: bytes = b""  # without rotation
 
 
+def to_signed(pixels: np.ndarray | Tensor) -> Tensor:
+    """uint8 -> float32 in [-1, 1]: an array (..., H, W, C) becomes (C, ..., H, W), a tensor keeps its shape."""
+    if isinstance(pixels, np.ndarray):
+        import torch
+
+        pixels = torch.from_numpy(np.array(pixels)).movedim(-1, 0)  # a copy: mirrored ones run backwards
+    return pixels.float() / 127.5 - 1
+
+
 def read(path: Path | str) -> Picture:
     """Read one image file.
 
@@ -75,6 +84,16 @@ def read_rgb(path: Path | str) -> np.ndarray:
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def displayed_size(path: Path) -> tuple[int, int]:
+    """Width and height as `read_rgb` gives them, from the file's head. Raises UserError where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            is_turned = _orientation_and_exif(image)[0] >= 5
+            return image.size[::-1] if is_turned else image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise UserError(f"{path}: cannot be read as an image; run `condgen data check`") from None
 
 
 def from_pillow(image: Image.Image) -> Picture:
@@ -113,37 +132,12 @@ def to_pillow(picture: Picture) -> Image.Image:
     return image
 
 
-def crop_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """(H, W, C) cut at the bottom and the right so that both sides are multiples of `factor`; a view.
-
-    Raises:
-        UserError: nothing would be left.
-    """
-    height, width = (side - side % factor for side in pixels.shape[:2])
-    if not height or not width:
-        raise UserError(f"a picture of {pixels.shape[1]}x{pixels.shape[0]} pixels cannot be reduced {factor} times")
-    return pixels[:height, :width]
-
-
 def fit(pixels: np.ndarray, size: int) -> np.ndarray:
     """uint8 (H, W, 3) -> (size, size, 3): the largest square in the middle, resized (antialiased bicubic)."""
     if pixels.shape[:2] == (size, size):
         return pixels
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC))
-
-
-def bicubic_downscale(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """uint8 (H, W, 3) -> (H / factor, W / factor, 3) by Pillow's antialiased bicubic filter (a = -0.5).
-
-    This is the degradation of the super-resolution literature (MATLAB's imresize) up to rounding. Without the
-    antialiasing one would train for, and measure on, other low-resolution pictures.
-    """
-    height, width = pixels.shape[:2]
-    if height % factor or width % factor:
-        raise ValueError(f"{width}x{height} is not a multiple of {factor}; crop_to_multiple first")
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(image.resize((width // factor, height // factor), Image.Resampling.BICUBIC))
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:

@@ -23,11 +23,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
 from condgen.data.findings import WHOLE_FILE, Finding, print_findings, refuse
-from condgen.data.image import fit, read_rgb
+from condgen.data.image import fit, read_rgb, to_signed
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.preparation import with_progress
-from condgen.errors import UserError
+from condgen.errors import UserError, refuse_below
 
 UNLABELLED = -1
 """In place of a class's index: the class is not known, or is not to be known under this config."""
@@ -51,8 +51,7 @@ class DataConfig:
     def __post_init__(self):
         if self.labels < 0 or self.labels_seed < 0:
             raise ValueError(f"labels and labels_seed must not be negative, got {self.labels} and {self.labels_seed}")
-        if self.validation_images < 1:
-            raise ValueError(f"validation_images must be 1 or more, got {self.validation_images}")
+        refuse_below(self, 1, "validation_images")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ class Dataset(TorchDataset):
         return len(self.images)
 
     def __getitem__(self, draw: Draw) -> Batch:
-        return Batch(image=to_unit_range(self.images[draw.index]), label=self.labels[draw.index])
+        return Batch(image=to_signed(self.images[draw.index]), label=self.labels[draw.index])
 
     def labelled_rows(self) -> Tensor:
         """(L,) int64: indices of the pictures that have a label."""
@@ -126,11 +125,6 @@ class Dataset(TorchDataset):
         part = copy.copy(self)
         part.images, part.labels = self.images[rows], self.labels[rows]
         return part
-
-
-def to_unit_range(images: Tensor) -> Tensor:
-    """uint8 of any shape -> float32 in [-1, 1]."""
-    return images.float().div_(127.5).sub_(1)
 
 
 def require_good(config: DataConfig, classes: Sequence[str]) -> None:

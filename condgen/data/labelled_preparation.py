@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from condgen.data.files import writing
 from condgen.data.image import fit, read_rgb
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import IMAGES, MANIFEST, PNG_COMPRESSION, Photo, Prepared, find_photos, with_progress
@@ -27,10 +28,8 @@ def write_pictures(splits: Mapping[Split, Pictures], output: Path, left_out: Seq
     """
     rows = {}
     for split, pictures in splits.items():
-        try:
+        with writing(output):
             rows[split] = [_written(pixels, label, split, n, output) for n, (pixels, label) in enumerate(pictures)]
-        except OSError as problem:
-            raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
         if not rows[split]:
             reason = f": {left_out[0]}" if left_out else ""
             raise UserError(f"no picture is left for {split}{reason}")

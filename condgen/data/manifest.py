@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from condgen.data.files import write_atomically
+from condgen.data.files import write_atomically, writing
 from condgen.errors import UserError
 
 
@@ -117,10 +117,8 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         UserError: the folder cannot be written to, or the disk is full.
     """
     text = "".join(json.dumps(dict(row)) + "\n" for row in rows)
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UserError(f"{path} cannot be written: {problem.strerror or problem}") from None
     write_atomically(path, text.encode())
 
 

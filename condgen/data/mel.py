@@ -11,6 +11,7 @@ from torch import Tensor
 from condgen.errors import UserError
 
 ACTIVE = 40.0  # dB below the loudest frame: what is quieter is a pause
+ITERATIONS = 32  # of Griffin-Lim
 NEVER = 1e-8  # magnitude that stands for zero where something is multiplied or its logarithm taken
 
 
@@ -57,16 +58,15 @@ class MelSpectrogram:
 
     Args:
         config: its values.
-        iterations: of Griffin-Lim.
 
     Raises:
         UserError: there are so many mels that a band has no bin of the transform in it.
     """
 
-    def __init__(self, config: MelConfig, *, iterations: int = 32):
+    def __init__(self, config: MelConfig):
         from torchaudio.functional import melscale_fbanks
 
-        self.config, self.iterations = config, iterations
+        self.config = config
         self._window = torch.hann_window(config.fft)
         self._full_scale = self._window.sum() / 2  # magnitude of a full-scale tone
         edges = (config.lowest, config.highest)
@@ -131,7 +131,7 @@ class MelSpectrogram:
             hop_length=config.hop,
             win_length=config.fft,
             power=1.0,
-            n_iter=self.iterations,
+            n_iter=ITERATIONS,
             momentum=0.99,
             length=max(length, (least - 1) * config.hop),
             rand_init=False,

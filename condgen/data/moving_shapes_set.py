@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
@@ -15,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from condgen.data.drifting_textures import Pattern, drifting, photo_tile, random_tile
+from condgen.data.files import writing
 from condgen.data.manifest import Split, write
 from condgen.data.moving_shapes import ALL, Attributes, MovingShape, draw, random_shapes, sentence, unseen_attributes
-from condgen.data.preparation import MANIFEST, Prepared, find_photos, save_png, with_progress
+from condgen.data.preparation import MANIFEST, Prepared, drawn_rows, find_photos, save_png
 from condgen.errors import UserError
 
 SMALLEST_SIZE = 32  # pixels a side: below it a small circle cannot be told from a square
@@ -91,16 +89,8 @@ def draw_moving_shapes(
         unseen=unseen_attributes(drawing.unseen, drawing.seed),
         photos=() if drawing.textures is None else tuple(photo.path for photo in find_photos([drawing.textures])),
     )
-    numbered = [(split, number) for split, count in counts.items() for number in range(count)]
-    with ExitStack() as stack:
-        each = map
-        if jobs > 1:  # fresh processes: to fork one that has threads may hang
-            pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
-            each = partial(stack.enter_context(pool).map, chunksize=64)
-        try:
-            rows = list(with_progress(each(make, numbered), "drawing clips", len(numbered)))
-        except OSError as problem:
-            raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
+    with writing(output):
+        rows = drawn_rows(make, counts, jobs, "drawing clips")
     write(output / MANIFEST, rows)
     return Prepared(output / MANIFEST, counts, (), what="clips", sources="clips")
 

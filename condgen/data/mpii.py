@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from condgen.data.captioned_picture import CaptionedPicture, Point
+from condgen.data.image import displayed_size
 from condgen.errors import UserError
 
 JOINTS = (
@@ -79,7 +81,9 @@ def square(x: float, y: float, scale: float, width: int, height: int) -> tuple[i
 
 
 def _person(person: Any, points: Iterable[Any], path: Path, captions: tuple[str, ...], act: Any) -> CaptionedPicture:
-    size = _size(path)
+    size = (0, 0)
+    with suppress(UserError):  # whoever copies the picture will say that it cannot be read
+        size = displayed_size(path)
     part = square(float(person.objpos.x), float(person.objpos.y), float(person.scale), *size)
     left, top, right, bottom = part
     found: dict[str, Point] = {
@@ -105,17 +109,6 @@ def _is_visible(point: Any) -> bool:
     """Where nothing is said, which is so of heads and necks, it is."""
     value = np.ravel(getattr(point, "is_visible", ()))
     return not value.size or str(value[0]).strip() in ("1", "1.0", "True")
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height; 0 where the file cannot be read, which whoever copies it will say."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, Image.DecompressionBombError):
-        return 0, 0
 
 
 def _text(struct: Any, name: str) -> str:

@@ -15,12 +15,13 @@ from typing import Any, Generic
 
 import numpy as np
 
+from condgen.data.files import writing
+from condgen.data.findings import Item
 from condgen.data.image import read_rgb
 from condgen.data.manifest import Split, write
 from condgen.data.media import Media, look_at
-from condgen.data.pairs import Direction, Domain, Item, Member, Pair, Sides
+from condgen.data.pairs import Direction, Domain, Member, Pair, Sides
 from condgen.data.preparation import MANIFEST, PNG_COMPRESSION, Prepared, unique_name, with_progress
-from condgen.data.recordings import speaker_of
 from condgen.errors import UserError
 
 Row = dict[str, Any]
@@ -67,22 +68,19 @@ def prepare_pairs(
     return prepare_items([pairs], output, kind, fraction, seed)
 
 
-def prepare_sets(
-    members: Sequence[Member], output: Path, *, media: Media = Media.IMAGE, fraction: float = 0.1, seed: int = 0
-) -> Prepared:
+def prepare_sets(members: Sequence[Member], output: Path, *, fraction: float = 0.1, seed: int = 0) -> Prepared:
     """Copy the files of two sets below `output` byte for byte, and write the manifest last.
 
-    As `prepare_pairs`; each domain is split for itself. Rows of sounds have a speaker: by the file's name, else its
-    folder's.
+    As `prepare_pairs`; each domain is split for itself.
 
     Raises:
         UserError: as `prepare_pairs`.
     """
     kind = Kind(
-        "pictures" if media is Media.IMAGE else "recordings",
-        contents=lambda member: [contents_of(member.path, media)],
+        "pictures",
+        contents=lambda member: [contents_of(member.path, Media.IMAGE)],
         folder=lambda member: f"{member.split}/{member.domain}",
-        row=functools.partial(_member_row, output, media),
+        row=functools.partial(_member_row, output),
         paths=lambda member: (member.path,),
     )
     by_domain = [[member for member in members if member.domain == domain] for domain in Domain]
@@ -192,12 +190,10 @@ def _written(items: Sequence[Item], output: Path, kind: Kind[Item], pool: Thread
     names = [
         unique_name(f"{kind.folder(item)}/{item.name}", taken).removeprefix(f"{kind.folder(item)}/") for item in items
     ]
-    try:
+    with writing(output):
         (output / MANIFEST).unlink(missing_ok=True)  # of an earlier run, whose files are about to be replaced
         rows = pool.map(lambda one: kind.row(*one), zip(items, names, strict=True))
         rows = list(with_progress(rows, "writing files", len(items)))
-    except OSError as problem:
-        raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
     write(output / MANIFEST, rows)
     return rows
 
@@ -240,11 +236,10 @@ def _pair_row(output: Path, fields: Sides, pair: Pair, name: str) -> Row:
     return row | checksums
 
 
-def _member_row(output: Path, media: Media, member: Member, name: str) -> Row:
+def _member_row(output: Path, member: Member, name: str) -> Row:
     path = f"{member.split}/{member.domain}/{name}{member.path.suffix.lower()}"
     sha256 = put(output / path, member.path.read_bytes())
-    row = {"split": str(member.split), "domain": str(member.domain), str(media): path, "sha256": sha256}
-    return row | ({"speaker": speaker_of(member.path)} if media is Media.AUDIO else {})
+    return {"split": str(member.split), "domain": str(member.domain), "image": path, "sha256": sha256}
 
 
 def _png(pixels: np.ndarray) -> bytes:

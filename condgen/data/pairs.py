@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, TypeVar
 
-from condgen.data.findings import WHOLE_FILE, Finding, print_findings
+from condgen.data.findings import WHOLE_FILE, Finding, Found
+from condgen.data.image import displayed_size
 from condgen.data.manifest import Split
 from condgen.data.media import Media
 from condgen.data.pair_folders import (
@@ -35,7 +35,7 @@ PAIRS are one of:
 TWO SETS without partners are one of:
   trainA and trainB, and valA, valB, testA, testB if there are any;
   two folders A and B, with or without train, val and test above or below them; or two folders of any names;
-  a CSV or JSONL table with the columns image (or audio) and domain (a or b), and split if wanted.
+  a CSV or JSONL table with the columns image and domain (a or b), and split if wanted.
 What lies in val or test is left out of the training; where neither is, a random part is."""
 """For help texts."""
 
@@ -89,31 +89,6 @@ class Member:
     split: Split | None = None  # None: not said
 
 
-Item = TypeVar("Item", Pair, Member)
-
-
-@dataclass(frozen=True)
-class Found(Generic[Item]):
-    """What a source has, and what is wrong with it."""
-
-    items: tuple[Item, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-    def require_good(self, source: Path) -> tuple[Item, ...]:
-        """The items, if there are no errors; a table on stderr names what was found.
-
-        Raises:
-            UserError: there are errors.
-        """
-        if self.findings:
-            from rich.console import Console
-
-            print_findings(self.findings, Console(stderr=True))
-        if errors := sum(finding.is_error for finding in self.findings):
-            raise UserError(f"{source} has {errors} error{'s' * (errors > 1)}; mend what the table names")
-        return self.items
-
-
 def find_pairs(source: Path, sides: Sides, direction: Direction = Direction.LEFT_TO_RIGHT) -> Found[Pair]:
     """The pairs of a folder or a table in one of the `LAYOUTS`. Files are not decoded: that is `condgen data check`.
 
@@ -139,25 +114,24 @@ def find_pairs(source: Path, sides: Sides, direction: Direction = Direction.LEFT
     return Found(found.items, (*found.findings, *_about_all(source, found.items, found.findings, "pair")))
 
 
-def find_sets(places: Sequence[Path], media: Media = Media.IMAGE, *, validation: Sequence[Path] = ()) -> Found[Member]:
-    """The files of two sets without partners, in one of the `LAYOUTS`. They are not decoded.
+def find_sets(places: Sequence[Path], *, validation: Sequence[Path] = ()) -> Found[Member]:
+    """The pictures of two sets without partners, in one of the `LAYOUTS`. They are not decoded.
 
     Args:
         places: one folder or table, or two folders of any names: those of domain a and b.
-        media: the kind of file that is looked for.
         validation: two more folders, whose files are kept out of the training.
 
     Raises:
         UserError: there is no such folder or table, or it cannot be read.
     """
     if len(places) == 2:
-        found = _two_folders(places, media)
+        found = _two_folders(places)
     elif places[0].is_file():
-        found = _sets_of_table(places[0], media)
+        found = _sets_of_table(places[0])
     else:
-        found = _sets_of_folder(unwrapped(places[0]), media)
+        found = _sets_of_folder(unwrapped(places[0]))
     if validation:
-        held_out = _two_folders(validation, media)
+        held_out = _two_folders(validation)
         known = [replace(member, split=member.split or Split.TRAIN) for member in found.items]
         known += [replace(member, split=Split.VALIDATION) for member in held_out.items]
         found = Found(tuple(known), (*found.findings, *held_out.findings))
@@ -168,7 +142,7 @@ def find_sets(places: Sequence[Path], media: Media = Media.IMAGE, *, validation:
     return Found(found.items, tuple(findings))
 
 
-def _about_all(source: Path, items: Sequence[Item], known: Sequence[Finding], what: str) -> Iterator[Finding]:
+def _about_all(source: Path, items: Sequence[Pair | Member], known: Sequence[Finding], what: str) -> Iterator[Finding]:
     """What only all items together tell: whether there are enough, and whether all or none of them have a split."""
     nameless = [item for item in items if item.split is None]
     if 0 < len(nameless) < len(items):
@@ -246,13 +220,9 @@ def _joined(files: Sequence[Placed], sides: Sides, direction: Direction) -> Foun
 
 def _size(path: Path) -> tuple[int, int] | None:
     """Width and height in pixels, as displayed; None where that cannot be read, which whoever decodes it will say."""
-    from PIL import ExifTags, Image
-
     try:
-        with Image.open(path) as image:
-            is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            return image.size[::-1] if is_turned else image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return displayed_size(path)
+    except UserError:
         return None
 
 
@@ -262,8 +232,8 @@ def _pairs_of_table(table: Path, sides: Sides) -> Found[Pair]:
     return Found(tuple(pairs), tuple(findings))
 
 
-def _sets_of_table(table: Path, media: Media) -> Found[Member]:
-    entries, findings = read_table(table, (str(media),))
+def _sets_of_table(table: Path) -> Found[Member]:
+    entries, findings = read_table(table, (str(Media.IMAGE),))
     members = []
     for entry in entries:
         domain = str(entry.fields.get("domain") or "").strip().lower()
@@ -275,23 +245,23 @@ def _sets_of_table(table: Path, media: Media) -> Found[Member]:
     return Found(tuple(members), tuple(findings))
 
 
-def _sets_of_folder(root: Path, media: Media) -> Found[Member]:
-    files = find_files(root, media)
+def _sets_of_folder(root: Path) -> Found[Member]:
+    files = find_files(root, Media.IMAGE)
     if side_folders(root):
         members = (
             Member(one.path, list(Domain)[one.side], one.name, one.split) for one in files if one.side is not None
         )
-        return Found(tuple(members), (*bad_sides(root, files, media), *strays(files, is_error=False)))
+        return Found(tuple(members), (*bad_sides(root, files, Media.IMAGE), *strays(files, is_error=False)))
     tops = sorted({file.path.relative_to(root).parts[0] for file in files})
     if len(tops) != 2 or any((root / top).is_file() or top.lower() in SPLITS for top in tops):
         return Found()
-    found = _two_folders([root / top for top in tops], media)
+    found = _two_folders([root / top for top in tops])
     note = f"{tops[0]} is taken for domain a, {tops[1]} for b"
     return Found(found.items, (Finding(WHOLE_FILE, str(root), note, "call them a and b to choose", False),))
 
 
-def _two_folders(folders: Sequence[Path], media: Media) -> Found[Member]:
-    files = {domain: find_files(folder, media) for domain, folder in zip(Domain, folders, strict=True)}
+def _two_folders(folders: Sequence[Path]) -> Found[Member]:
+    files = {domain: find_files(folder, Media.IMAGE) for domain, folder in zip(Domain, folders, strict=True)}
     members = (Member(one.path, domain, one.name, one.split) for domain, some in files.items() for one in some)
-    empty = (no_files(folder, media) for folder, some in zip(folders, files.values(), strict=True) if not some)
+    empty = (no_files(folder, Media.IMAGE) for folder, some in zip(folders, files.values(), strict=True) if not some)
     return Found(tuple(members), tuple(empty))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import Tensor
 
 GAP = 4  # pixels between cells, and around all
 FONT_SIZE = 12
+BESIDE = 30  # letters in a line beside a row; where the row has no room for lines, they are longer
+LEAST_BESIDE = 90  # letters that are shown of a text beside a row, however low it is
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -33,7 +36,7 @@ def grid(
         pictures: (N, C, H, W) in [-1, 1], or uint8 arrays (H, W, C), which may differ in size; C is 1 or 3.
         columns: pictures a row; the last row may have fewer.
         captions: one a picture, under it.
-        row_captions: one a row, on its left.
+        row_captions: one a row, on its left; lines are those of `beside`, or one.
         scale: whole factor by which each picture is enlarged, without smoothing.
 
     Returns:
@@ -63,6 +66,13 @@ def grid(
     return np.array(canvas)  # writable
 
 
+def beside(text: str, height: int) -> str:
+    """A caption for the left of a row so many pixels high, in lines that fit there; what they do not hold is cut."""
+    lines = max(1, height // _line_height(ImageFont.load_default(FONT_SIZE)))
+    letters = max(BESIDE, -(-LEAST_BESIDE // lines))
+    return textwrap.fill(text, letters, max_lines=lines, placeholder="...")
+
+
 def _refuse_misfits(
     count: int, columns: int, captions: Sequence[str] | None, row_captions: Sequence[str] | None, scale: int
 ) -> None:
@@ -81,7 +91,7 @@ def _enlarged(pixels: np.ndarray, scale: int) -> Image.Image:
 
 
 def _width(text: str, font: ImageFont.FreeTypeFont) -> int:
-    return int(np.ceil(font.getlength(text)))
+    return int(np.ceil(max(font.getlength(line) for line in text.split("\n"))))
 
 
 def _line_height(font: ImageFont.FreeTypeFont) -> int:

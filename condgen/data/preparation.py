@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import multiprocessing
 import os
 import random
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from condgen.data.files import sha256_of, writing
 from condgen.data.image import read_rgb
 from condgen.data.manifest import Split, write
 from condgen.data.media import SUFFIXES, Look, Media, look_at
@@ -164,11 +168,9 @@ def prepare(
         for split in photos:
             if photos[split] and not any(split == kept for kept, _ in good):
                 raise UserError(f"no photo is left for {split}; {photos[split][0].path} and all others were left out")
-        try:
+        with writing(output):
             pictures = pool.map(lambda one: _make(one[1], output, cut if one[0] == Split.TRAIN else None), good)
             made = list(zip(good, with_progress(pictures, "writing pictures", len(good)), strict=True))
-        except OSError as problem:
-            raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
     rows = {
         split: [{"split": str(split), **row} for (kept, _), some in made if kept == split for row in some]
         for split in Split
@@ -205,6 +207,19 @@ def with_progress(things: Iterable, label: str, count: int) -> Iterable:
     return track(things, label, count, console=console, disable=not console.is_terminal)
 
 
+def drawn_rows(
+    make: Callable[[tuple[Split, int]], dict[str, Any]], counts: Mapping[Split, int], jobs: int, label: str
+) -> list[dict[str, Any]]:
+    """What `make`, which can be pickled, returns for each split and number, drawn by so many processes; in order."""
+    numbered = [(split, number) for split, count in counts.items() for number in range(count)]
+    with ExitStack() as stack:
+        each = map
+        if jobs > 1:  # fresh processes: to fork one that has threads may hang
+            pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+            each = partial(stack.enter_context(pool).map, chunksize=64)
+        return list(with_progress(each(make, numbered), label, len(numbered)))
+
+
 def _is_photo(path: Path, folder: Path, output: Path | None) -> bool:
     inside = path.relative_to(folder)
     if path.suffix.lower() not in SUFFIXES[Media.IMAGE] or any(part.startswith(".") for part in inside.parts):
@@ -238,7 +253,7 @@ def _reason_against(look: Look, split: Split, minimum_size: int, seen: Mapping[s
 def _make(photo: Photo, output: Path, cut: Cut | None) -> list[dict[str, Any]]:
     """Write one photo's pictures; their rows without the split."""
     return [
-        {"image": path.relative_to(output).as_posix(), "sha256": _sha256(path), "source": photo.name}
+        {"image": path.relative_to(output).as_posix(), "sha256": sha256_of(path), "source": photo.name}
         for path in _pictures(photo, output, cut)
     ]
 
@@ -260,11 +275,6 @@ def _pictures(photo: Photo, output: Path, cut: Cut | None) -> Iterator[Path]:
         part = np.ascontiguousarray(pixels[top:bottom, left:right])
         Image.fromarray(part).save(path, compress_level=PNG_COMPRESSION)
         yield path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_png(pixels: np.ndarray, path: Path) -> str:

@@ -5,8 +5,8 @@ Addresses, sizes, checksums and licences are data: one TOML file, `data_prep/sou
 
 from __future__ import annotations
 
-import hashlib
 import logging
+import sys
 import tarfile
 import tempfile
 import tomllib
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from condgen.data.files import sha256_of
 from condgen.errors import UserError
 
 CHUNK = 2**20
@@ -68,7 +69,7 @@ def obtain(source: Source, folder: Path, own: Path | None = None) -> Path:
     for origin in source.origins:
         target = folder / (source.file if origin.sha256 else f"{source.name}-{origin.url.rsplit('/', 1)[-1]}")
         try:
-            _fetch(origin, target)
+            _fetch(source, origin, target)
             return target
         except (OSError, ValueError) as problem:  # requests' exceptions are OSErrors; a wrong checksum is a ValueError
             problems.append(f"{origin.url}: {_reason(problem)}")
@@ -111,10 +112,12 @@ def unpack(archive: Path, folder: Path) -> Path:
     return folder
 
 
-def _fetch(origin: Origin, target: Path) -> None:
-    """Download, check, and only then give the name; a file of that name that passes the check stays."""
+def _fetch(source: Source, origin: Origin, target: Path) -> None:
+    """Say what it is, download, check, and only then give the name; a file of that name that passes the check stays."""
     import pooch
 
+    if not target.exists():
+        print(f"{source.title}: {source.licence}", file=sys.stderr)
     pooch.get_logger().setLevel(logging.WARNING)
     known = {target.name: f"sha256:{origin.sha256}" if origin.sha256 else None}
     store = pooch.create(target.parent, base_url="", registry=known, urls={target.name: origin.url})
@@ -189,8 +192,7 @@ def _is_from(own: Path, origin: Origin) -> bool:
         return False
     if not origin.sha256:
         return zipfile.is_zipfile(own) or tarfile.is_tarfile(own)
-    with own.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == origin.sha256
+    return sha256_of(own) == origin.sha256
 
 
 def _reason(problem: BaseException) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from condgen.data.files import writing
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import MANIFEST, Prepared, with_progress
 from condgen.data.recordings import named_speaker
@@ -43,17 +44,13 @@ class SpeechFolder:
 
     def start(self) -> None:
         """Without the manifest of an earlier run, whose files are about to be replaced."""
-        try:
+        with writing(self.path):
             (self.path / MANIFEST).unlink(missing_ok=True)
-        except OSError as problem:
-            raise UserError(f"{self.path} cannot be written: {problem.strerror or problem}") from None
 
     def carry_out(self, jobs: Sequence[Callable[[], Any]], pool: Executor) -> list:
         """What the jobs return, which write the files."""
-        try:
+        with writing(self.path):
             return list(with_progress(pool.map(lambda job: job(), jobs), "writing pairs", len(jobs)))
-        except OSError as problem:
-            raise UserError(f"{self.path} cannot be written: {problem.strerror or problem}") from None
 
     def add(self, split: Split, noisy: tuple[np.ndarray, str], clean: tuple[np.ndarray, str], about: Row) -> Row:
         """Write a pair, each side a signal (samples,) in [-1, 1] and its name; its row of the manifest."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from condgen.data.files import sha256_of, writing
 from condgen.data.manifest import Split, write
 from condgen.data.preparation import IMAGES, MANIFEST, Prepared
 from condgen.errors import UserError
@@ -27,16 +27,14 @@ def draw(output: Path, *, train: int, validation: int, size: int, seed: int) -> 
     if min(train, validation) < 0 or train + validation < 1 or size < 32:
         raise UserError("drawing needs at least one picture of 32 pixels a side or more")
     rows = []
-    try:
+    with writing(output):
         (output / IMAGES).mkdir(parents=True, exist_ok=True)
         for index in range(train + validation):
             path = output / IMAGES / f"{index:05}.png"
             picture(seed, index, size).save(path)
             split = Split.TRAIN if index < train else Split.VALIDATION
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = sha256_of(path)
             rows.append({"split": str(split), "image": path.relative_to(output).as_posix(), "sha256": sha256})
-    except OSError as problem:
-        raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
     write(output / MANIFEST, rows)
     return Prepared(output / MANIFEST, {Split.TRAIN: train, Split.VALIDATION: validation}, ())
 

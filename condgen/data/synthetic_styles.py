@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from condgen.data.files import writing
 from condgen.data.manifest import Split, write
 from condgen.data.pairs import Domain
 from condgen.data.preparation import IMAGES, MANIFEST, Prepared, save_png, with_progress
@@ -95,10 +96,8 @@ def draw_styles(output: Path, *, train: int, validation: int, size: int, seed: i
     counts = {Split.TRAIN: train, Split.VALIDATION: validation}
     domains, make = ([Domain.A], _pair) if paired else (list(Domain), _row)
     jobs = [(split, domain, number) for split in counts for domain in domains for number in range(counts[split])]
-    try:
+    with writing(output):
         rows = [make(output, *job, size, seed) for job in with_progress(jobs, "drawing scenes", len(jobs))]
-    except OSError as problem:
-        raise UserError(f"{output} cannot be written: {problem.strerror or problem}") from None
     write(output / MANIFEST, rows)
     rows_of = {split: len(domains) * count for split, count in counts.items()}
     return Prepared(output / MANIFEST, rows_of, (), what="pairs" if paired else "pictures", sources="pictures")

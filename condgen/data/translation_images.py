@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
-from condgen.data.image import read_rgb
-from condgen.errors import UserError
+from condgen.data.image import displayed_size, read_rgb, to_signed
+from condgen.errors import UserError, refuse_below
 
 GREY, RGB = 1, 3  # channels
 JITTER = 286 / 256  # pictures before the crop over the crop (Isola et al., 2017, section 6.2)
@@ -33,10 +33,8 @@ class TranslationDataConfig:
     def __post_init__(self):
         if self.resize < 0:
             raise ValueError(f"resize must be 0 or more pixels, got {self.resize}")
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        if self.validation_images < 1:
-            raise ValueError(f"validation_images must be 1 or more, got {self.validation_images}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "validation_images")
 
 
 def scale_for(paths: Iterable[Path], multiple: int, least: int, crop: int) -> tuple[int, int, list[str]]:
@@ -50,7 +48,11 @@ def scale_for(paths: Iterable[Path], multiple: int, least: int, crop: int) -> tu
         least: that the discriminator can judge.
         crop: that the model was trained with.
     """
-    smallest = min((min(size) for path in paths if (size := image_size(path))), default=crop)
+    sides = []
+    for path in paths:
+        with suppress(UserError):
+            sides += displayed_size(path)
+    smallest = min(sides, default=crop)
     chosen = max(-(-max(least, SMALLEST_CROP) // multiple), min(smallest, LARGEST_CROP) // multiple) * multiple
     jittered, lines = round(JITTER * chosen), []
     if chosen != crop:
@@ -58,15 +60,6 @@ def scale_for(paths: Iterable[Path], multiple: int, least: int, crop: int) -> tu
     if smallest < chosen:
         lines.append(f"pictures are enlarged to {jittered} pixels to learn from: give larger ones if there are any")
     return chosen, jittered if smallest < jittered else 0, lines
-
-
-def image_size(path: Path) -> tuple[int, ...]:
-    """Width and height of a picture file, from its head; empty where it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return ()
 
 
 def read_picture(path: Path, channels: int, resize: int = 0, *, keep_aspect: bool = False) -> np.ndarray:
@@ -113,8 +106,3 @@ def same_crop(
     mirrored = flip and bool(random.integers(2))
     cut = [picture[top : top + side, left : left + side] for picture in pictures]
     return [to_signed(part[:, ::-1] if mirrored else part) for part in cut]
-
-
-def to_signed(picture: np.ndarray) -> Tensor:
-    """uint8 (h, w, C) -> float (C, h, w) in [-1, 1]."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1

@@ -13,7 +13,6 @@ others, one frame is there at a time.
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import os
 import re
@@ -29,6 +28,7 @@ import numpy as np
 from PIL import Image
 
 from condgen.data import gif
+from condgen.data.files import reason
 from condgen.data.image import Picture
 from condgen.data.image_output import write
 from condgen.errors import UserError
@@ -223,8 +223,6 @@ def _system_told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:  # the encoder's report of what the system refused is of this kind, too
-        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space" if full else f"{problem.strerror}; choose another place"
-        raise UserError(f"{path}: cannot be written: {reason}") from None
+        raise UserError(f"{path}: cannot be written: {reason(problem)}") from None
     except av.FFmpegError as problem:
         raise UserError(f"{path}: cannot be encoded ({problem.strerror}); choose another ending or size") from None

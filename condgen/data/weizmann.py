@@ -52,9 +52,7 @@ def read_weizmann(folders: Sequence[Path], *, validation: int = 1, test: int = 1
     if not clips:
         example = f"AVI files such as daria_wave1.avi, zip archives of them, or film strips with {TABLE}"
         raise UserError(f"{folders[0]} has no clips; it needs {example}")
-    subjects = sorted(
-        {clip.further[SUBJECT] for clip in clips}, key=lambda name: (int(name) if name.isdecimal() else 0, name)
-    )
+    subjects = sorted({clip.further[SUBJECT] for clip in clips}, key=_in_order)
     training = len(subjects) - validation - test
     if training < 1:
         raise UserError(f"{len(subjects)} subjects are too few for {validation} of validation and {test} of test")

@@ -81,32 +81,3 @@ def synthetic_attribute_vector(batches: Iterable[Tensor], change: Callable[[Tens
     """
     differences = torch.cat([encode(change(pictures)) - encode(pictures) for pictures in batches])
     return differences.double().mean(0).to(differences.dtype)
-
-
-def attribute_scores(latents: Tensor, vector: Tensor) -> Tensor:
-    """How much of an attribute each latent has: its product with the attribute vector; (N, Z), (Z,) -> (N,).
-
-    With a threshold a classifier; the vector and the latents judged should come from different pictures.
-    """
-    return latents @ vector
-
-
-def roc_area(scores: Tensor, has: Tensor) -> float:
-    """Area under the ROC curve: the chance that a sample with the attribute has a higher score than one without.
-
-    0.5 says nothing, 1 tells all apart; ties count half. By the Mann-Whitney statistic, which is the same number.
-
-    Args:
-        scores: (N,).
-        has: (N,) bool.
-
-    Raises:
-        ValueError: all of them have the attribute, or none has.
-    """
-    from scipy.stats import mannwhitneyu
-
-    has = has.bool()
-    with_it, without = scores[has].double().cpu().numpy(), scores[~has].double().cpu().numpy()
-    if not len(with_it) or not len(without):
-        raise ValueError(f"a ROC curve needs samples of both kinds, got {len(with_it)} with and {len(without)} without")
-    return float(mannwhitneyu(with_it, without, method="asymptotic").statistic / (len(with_it) * len(without)))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import neighbour_distance
 from condgen.adversarial.task import Report
 from condgen.data.animate_requests import Request
 from condgen.data.captions import sentences_of, spread
 from condgen.data.clip_figure import write_figures
-from condgen.data.manifest import Manifest, Row
+from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.picture_grid import to_uint8
 from condgen.metrics import moving_shapes
 from condgen.metrics.clip_judge import ALL, SEEN, UNSEEN, ClipJudge
@@ -36,6 +36,9 @@ from condgen.metrics.generated_clips import (
     without_judge,
 )
 from condgen.metrics.translated_pictures import refuse_unknown
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
 
 REAL = "real clips"  # the line of what the measures say of them: the ceiling
 JUDGED = "judge: {}"  # the line of what a judge says of a group
@@ -75,6 +78,13 @@ class Captioned:
     def read(cls, rows: Sequence[Row], *, size: int, frames: int, stride: int = 0) -> Self:
         """Raises UserError: a file is missing, damaged, or too short."""
         return cls(rows, read_real(rows, size=size, frames=frames, stride=stride))
+
+    @classmethod
+    def of_run(cls, config: RunConfig) -> Self:
+        """What a run looks at during training: `data.validation_clips` of its validation split; as `read`."""
+        rows = spread(Manifest.read(config.data.manifest).rows(Split.VALIDATION), config.data.validation_clips)
+        model = config.model
+        return cls.read(rows, size=model.size, frames=model.frames, stride=model.stride)
 
     @property
     def sentences(self) -> list[str]:
@@ -127,8 +137,8 @@ def sample_measures(pipeline: Pipeline, real: Captioned) -> dict[str, float]:
     for sentence, clip in zip(real.sentences, true, strict=True):
         made = pipeline.animate([Request(sentence, number) for number in range(SAMPLES)])
         nearest.append((made - clip).square().flatten(1).mean(1).min().sqrt())
-        differences.append(pairwise_distance(made))
-    diversity = torch.stack(differences).mean() / pairwise_distance(true)
+        differences.append(neighbour_distance(made))
+    diversity = torch.stack(differences).mean() / neighbour_distance(true)
     return {"nearest_sample": float(torch.stack(nearest).mean()), "diversity": float(diversity)}
 
 
@@ -141,7 +151,7 @@ def evaluate(
 
     nearest_sample, diversity: see `sample_measures`; of `SAMPLED` sentences.
     movement: see `condgen.metrics.generated_clips.movement`.
-    colour, size, shape, motion, direction, all, coherent: of Moving Shapes with one object, read from pixels; see
+    colour, size, shape, motion, direction, together, coherent: of Moving Shapes with one object, read from pixels; see
         `condgen.metrics.moving_shapes.measure`.
     clip_distance, frame_distance, and in lines of their own (`JUDGED`) the share of clips that a judge takes for what
         their row says, by head and `together`: see `ClipJudge.measure`.

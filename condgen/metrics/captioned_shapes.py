@@ -16,9 +16,8 @@ from condgen.data.captioned_shapes import DrawnFigure
 from condgen.data.figures import NAMES, PLACES, Box, Figure, contains, coverage
 from condgen.data.synthetic_styles import PALETTE, Colour
 
-SATURATED = (
-    65  # range of red, green and blue, of 255: halfway from the grounds' 30 at most to the palette's 100 or more
-)
+# range of red, green and blue, of 255: halfway from the grounds' 30 at most to the palette's 100 or more
+SATURATED = 65
 NOTICEABLE = 0.0025  # of the picture: 10 pixels at 64; the smallest figure has eight times that
 LIKENESS = 0.8  # intersection over union with the most alike of the ideal figures
 EPSILON = 1e-9

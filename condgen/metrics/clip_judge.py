@@ -86,7 +86,7 @@ class ClipJudge:
         clips can be compared.
         """
         sets = [((part + 1) / 2 for part in self._portions(clips)) for clips in (fake, real)]
-        return fid(*sets, extractor=_Features(self._classifier)).value
+        return fid(*sets, extractor=_Features(self._classifier))
 
     def frames_distance(self, fake: Tensor, real: Tensor) -> float:
         """Frechet distance of single frames, lower is better; (N, 3, T, S, S) in [-1, 1], `STILLS` frames of each.
@@ -96,7 +96,7 @@ class ClipJudge:
         it is published, with Inception's features, give `stills` to `condgen.metrics.translated_pictures.SetDistances`.
         """
         sets = [((stills(part) + 1) / 2 for part in self._portions(clips)) for clips in (fake, real)]
-        return fid(*sets, extractor=_Features(self._classifier)).value
+        return fid(*sets, extractor=_Features(self._classifier))
 
     def measure(self, made: Tensor, real: Tensor, rows: Sequence[Row]) -> dict[str, dict[str, float]]:
         """What tasks report of generated clips and the real ones of the same rows, both (N, 3, T, S, S) in [-1, 1].

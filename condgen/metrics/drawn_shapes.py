@@ -14,9 +14,8 @@ from condgen.data.synthetic_styles import GROUNDS, PALETTE, Colour, DrawnShape, 
 INKED = 100  # RGB distance from the ground, of 255 a channel: about half of each colour's on either ground
 NOTICEABLE = 0.0025  # of the picture: 10 pixels at 64; the smallest outline has over ten times that
 TOLERANCE = 0.04  # of the side: 2.6 pixels at 64
-LIKENESS = (
-    0.8  # intersection over union: true drawings reach 0.96, noisy, blurred and compressed ones of 64 pixels 0.88
-)
+# intersection over union: true drawings reach 0.96, noisy, blurred and compressed ones of 64 pixels 0.88
+LIKENESS = 0.8
 HOLLOW = 0.07  # least share of a silhouette that an outline leaves free; the smallest triangle's is 0.18
 AREA: Mapping[Shape, float] = {Shape.CIRCLE: np.pi, Shape.SQUARE: 4.0, Shape.TRIANGLE: 2.0}  # in squared radii
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from condgen.errors import UserError
-
-
-@dataclass(frozen=True)
-class FrechetDistance:
-    """A value without the extractor and the counts means nothing, so they travel together."""
-
-    value: float
-    extractor: str
-    real_count: int
-    fake_count: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.extractor}, {self.fake_count} against {self.real_count})"
 
 
 @torch.no_grad()
@@ -35,15 +21,14 @@ def fid(
     extractor: nn.Module | None = None,
     inception_weights: Path | None = None,
     device: torch.device | str = "cpu",
-) -> FrechetDistance:
+) -> float:
     """Frechet Inception distance, lower is better (Heusel et al., 2017, arXiv 1706.08500, equation 6).
 
     Args:
         fake: batches (B, 3, H, W), RGB in [0, 1]; for Inception of any size (resized to 299x299).
         real: the same.
         extractor: any module (B, 3, H, W) in [0, 1] -> (B, features), in place of Inception. The value is then
-            comparable only with values of the same extractor, whose class is reported. A copy is used, in evaluation
-            mode.
+            comparable only with values of the same extractor. A copy is used, in evaluation mode.
         inception_weights: local copy of torch-fidelity's `weights-inception-2015-12-05-6726825d.pth`.
         device: where the features are computed.
 
@@ -52,15 +37,13 @@ def fid(
     """
     if extractor is None:
         metric = _inception_metric(inception_weights).to(device)
-        name = "Inception-v3, 2048 features"
     else:
         real, size = _with_size(real)
         metric = _metric(feature=copy.deepcopy(extractor).cpu().eval(), normalize=True, input_img_size=size).to(device)
-        name = type(extractor).__name__
     counts = {is_real: _count(metric, batches, is_real, device) for is_real, batches in ((True, real), (False, fake))}
     if min(counts.values()) < 2:
         raise UserError(f"FID needs two pictures or more in each set, got {counts[True]} real and {counts[False]} fake")
-    return FrechetDistance(metric.compute().item(), name, counts[True], counts[False])
+    return metric.compute().item()
 
 
 def _metric(**arguments: Any) -> nn.Module:

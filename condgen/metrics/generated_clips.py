@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.data.captions import spread
 from condgen.data.clip_grid import clips_to_uint8
 from condgen.data.clip_windows import ClipWindows
@@ -79,7 +79,7 @@ def nearest_and_diversity(made: np.ndarray, real: np.ndarray) -> dict[str, float
     exact = {"compute_mode": "donot_use_mm_for_euclid_dist"}
     parts = (signed(made[start : start + PORTION]).flatten(1) for start in range(0, len(made), PORTION))
     distances = torch.cat([torch.cdist(true.flatten(1), part, **exact) for part in parts], dim=1)
-    diversity = pairwise_distance(signed(np.stack(spread(made, SAMPLED)))) / pairwise_distance(true)
+    diversity = relative_diversity(signed(np.stack(spread(made, SAMPLED))), true)
     return {"nearest_sample": float(distances.amin(1).mean() / true[0].numel() ** 0.5), "diversity": float(diversity)}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +56,7 @@ class Judge:
         pictures can be compared.
         """
         sets = [[(part + 1) / 2 for part in self._fitted(images).split(PORTION)] for images in (fake, real)]
-        return fid(*sets, extractor=_Features(self._classifier.features)).value
+        return fid(*sets, extractor=ClassifierFeatures(self._classifier))
 
     def _fitted(self, images: Tensor) -> Tensor:
         if images.shape[-1] == self._size:
@@ -63,13 +64,21 @@ class Judge:
         return F.interpolate(images, size=(self._size, self._size), mode="bicubic", antialias=True).clamp(-1, 1)
 
 
-class _Features(nn.Module):
-    """What `fid` asks for: pictures in [0, 1] to features."""
+class ClassifierFeatures(nn.Module):
+    """What `fid` asks for, of an image classifier: (B, C, H, W) in [0, 1] -> what its last layer sees, (B, features).
 
-    def __init__(self, features: Callable[[Tensor], Tensor]):
+    Args:
+        classifier: the loaded model.
+    """
+
+    def __init__(self, classifier: Any):
         super().__init__()
-        self.features = features
+        self._classifier = classifier
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        return self.features(images * 2 - 1)
+        config = self._classifier.config
+        if images.shape[-2:] != (config.size, config.size):
+            images = F.interpolate(images, (config.size, config.size), mode="bicubic", antialias=True).clamp(0, 1)
+        images = images.mean(1, keepdim=True) if config.image_channels == 1 else images
+        return self._classifier.features(images * 2 - 1)

@@ -41,7 +41,7 @@ class Palette:
         Raises:
             UserError: there is no such colour, or so many that the pictures are no label maps.
         """
-        counts, pixels = np.zeros(3 * (256 // STEP,), np.int64), 0
+        counts, pixels = np.zeros((256 // STEP,) * 3, np.int64), 0
         for picture in pictures:
             colours = np.broadcast_to(picture, (*picture.shape[:2], 3))
             np.add.at(counts, tuple((colours[_is_even(colours)] // STEP).T), 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 
 import torch
@@ -13,31 +12,27 @@ from torch import Tensor
 from condgen.errors import UserError
 
 
-class Backbone(StrEnum):
-    ALEX = "alex"  # the authors' choice for evaluation
-    VGG = "vgg"
-    SQUEEZE = "squeeze"
-
-
 class LPIPS:
     """LPIPS, lower is better (Zhang et al., 2018, arXiv 1801.03924, version 0.1), as torchmetrics computes it.
 
+    By AlexNet's features, the authors' choice for evaluation.
+
     Args:
-        backbone: the network whose features are compared.
-        weights: a local file with torchvision's ImageNet weights of the backbone; without it they are downloaded once.
+        weights: a local file with torchvision's ImageNet weights of AlexNet; without it they are downloaded once.
 
     Raises:
         UserError: the weights cannot be downloaded, or the file does not hold them.
     """
 
-    def __init__(self, backbone: Backbone = Backbone.ALEX, weights: Path | None = None):
+    def __init__(self, weights: Path | None = None):
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+        from torchvision.models import AlexNet_Weights
 
-        url = _weights_url(backbone)
+        url = AlexNet_Weights.IMAGENET1K_V1.url
         name = url.rsplit("/", 1)[-1]
         try:
             with _provided(name, weights):
-                self.metric = LearnedPerceptualImagePatchSimilarity(str(backbone), normalize=True)
+                self.metric = LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
         except OSError as problem:
             raise UserError(f"LPIPS needs {url}, not fetched ({problem}); give the file by hand as `weights`") from None
         except RuntimeError:
@@ -51,18 +46,6 @@ class LPIPS:
         distances = [metric(one[None], other[None]) for one, other in pairs]
         metric.reset()
         return torch.stack(distances)
-
-
-def _weights_url(backbone: Backbone) -> str:
-    from torchvision import models
-
-    match backbone:
-        case Backbone.ALEX:
-            return models.AlexNet_Weights.IMAGENET1K_V1.url
-        case Backbone.VGG:
-            return models.VGG16_Weights.IMAGENET1K_V1.url
-        case Backbone.SQUEEZE:
-            return models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url
 
 
 @contextmanager

@@ -97,19 +97,20 @@ def measure(clips: np.ndarray, rows: Sequence[Mapping[str, Any] | Row]) -> dict[
         rows: N, with the fields `colour`, `size`, `shape`, `motion` and `direction`.
 
     Returns:
-        Shares of clips in [0, 1], under these names and `all`, all five together; `coherent`, the mean share of frames.
+        Shares of clips in [0, 1], under these names and `together`, all five at once; `coherent`, the mean share of
+        frames.
 
     Raises:
         ValueError: there are no clips, or more or fewer than rows, or they have another shape or type.
     """
     if not len(clips) or len(clips) != len(rows):
         raise ValueError(f"expected a row for each of one clip or more, got {len(clips)} clips and {len(rows)} rows")
-    sums = dict.fromkeys(("colour", "size", "shape", "motion", "direction", "all", "coherent"), 0.0)
+    sums = dict.fromkeys(("colour", "size", "shape", "motion", "direction", "together", "coherent"), 0.0)
     for clip, row in zip(clips, rows, strict=True):
         if (seen := watch(clip)) is None:
             continue
         agrees = seen.agrees(row)
-        for name, value in {**agrees, "all": all(agrees.values()), "coherent": seen.coherent}.items():
+        for name, value in {**agrees, "together": all(agrees.values()), "coherent": seen.coherent}.items():
             sums[name] += value
     return {name: value / len(clips) for name, value in sums.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,11 @@ Table = Mapping[str, Mapping[str, float]]  # sample, metric
 def unique_label(label: str, line: int, table: Table) -> str:
     """The label, with the manifest's line beside it where another sample has it already."""
     return label if label not in table else f"{label} (line {line})"
+
+
+def finite_or_none(value: float) -> float | None:
+    """JSON knows neither infinity nor what is not a number."""
+    return value if math.isfinite(value) else None
 
 
 def means(*tables: Table) -> tuple[list[dict[str, float]], list[str]]:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 import condgen
 from condgen.errors import UserError
 from condgen.metrics.fid import fid
+from condgen.metrics.judge import ClassifierFeatures
 from condgen.metrics.kid import kid
 from condgen.metrics.ssim import WINDOW, ssim
+from condgen.runtime.model_folder import ModelFolder
 
 PairMetric = Callable[[np.ndarray, np.ndarray], float]
 """Of what was made and what it should be, both uint8 (H, W, C)."""
@@ -102,34 +103,12 @@ class SetDistances:
         source = self._weights.get(name)
         given = {"device": self._device}
         if source is not None and source.is_dir():
-            given["extractor"] = ClassifierFeatures(source)
+            ModelFolder.find(source, task="image_classifier")
+            given["extractor"] = ClassifierFeatures(condgen.load(str(source), device="cpu"))
         else:
             given["inception_weights"] = source
         sets = [_portions(pictures) for pictures in (fake, real)]
-        return fid(*sets, **given).value if name == FID else kid(*sets, **given)
-
-
-class ClassifierFeatures(nn.Module):
-    """What the last layer of an image classifier of ours sees: (B, 3, H, W) in [0, 1] -> (B, features).
-
-    Raises:
-        UserError: there is no such model, or it is of another task.
-    """
-
-    def __init__(self, model: Path):
-        super().__init__()
-        from condgen.runtime.model_folder import ModelFolder
-
-        ModelFolder.find(model, task="image_classifier")
-        self._classifier = condgen.load(str(model), device="cpu")
-
-    @torch.no_grad()
-    def forward(self, images: Tensor) -> Tensor:
-        config = self._classifier.config
-        if images.shape[-2:] != (config.size, config.size):
-            images = F.interpolate(images, (config.size, config.size), mode="bicubic", antialias=True).clamp(0, 1)
-        images = images.mean(1, keepdim=True) if config.image_channels == 1 else images
-        return self._classifier.features(images * 2 - 1)
+        return fid(*sets, **given) if name == FID else kid(*sets, **given)
 
 
 def _portions(pictures: Sequence[np.ndarray]):

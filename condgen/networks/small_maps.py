@@ -54,9 +54,8 @@ class Doubling(nn.Module):
     def __init__(self, layer: nn.ConvTranspose2d):
         super().__init__()
         self.layer = layer
-        phases = layer.weight[:, :, _TAPS][
-            ..., _TAPS
-        ]  # (inputs, outputs, row phase, row tap, column phase, column tap)
+        # (inputs, outputs, row phase, row tap, column phase, column tap)
+        phases = layer.weight[:, :, _TAPS][..., _TAPS]
         self._matrix = phases.permute(2, 4, 1, 3, 5, 0).reshape(4 * layer.out_channels, -1)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,18 +13,17 @@ from PIL import Image
 from torch import Tensor
 
 from condgen.config import Precision
-from condgen.data.image import Picture, from_pillow, from_tensor, read, refuse_no_pillow_mode, to_pillow, to_tensor
+from condgen.data.image import Picture, from_tensor, read, to_tensor
 from condgen.data.image_output import refuse_unwritable, write
+from condgen.data.picture_kinds import Kind, in_its_kind
 from condgen.data.translation_images import GREY, RGB
 from condgen.errors import UserError
 from condgen.networks.inference import InferenceNetwork, halo_of, why_not_in_tiles
 from condgen.networks.translation import Generator
-from condgen.runtime.device import choose_device, choose_precision
+from condgen.runtime.device import choose_device, choose_precision, is_out_of_memory
 
 SMALLEST_SIDE = 16  # pixels that the mirrored borders inside of every network can do with
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as training makes pictures grey
-
-Kind = TypeVar("Kind", Image.Image, np.ndarray, Tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +132,7 @@ class Translator:
                 made = _resized(made, (height, width))
             return from_tensor((made[0] + 1) / 2, like=self._like(pixels))
         except (MemoryError, RuntimeError) as problem:
-            if not _is_out_of_memory(problem):
+            if not is_out_of_memory(problem):
                 raise
         raise UserError(f"not enough memory for {width}x{height} pixels; {self._advice(max(height, width))}")
 
@@ -178,42 +176,6 @@ class Translator:
         return ((start, min(start + step, extent)) for start in range(0, extent, step))
 
 
-def in_its_kind(image: Kind | str | Path, change: Callable[[Picture], Picture]) -> Kind | Image.Image:
-    """Change a picture given as `Translator.__call__` takes it; the result is of the same kind, of a path Pillow's.
-
-    Raises:
-        UserError: the file cannot be read, or the picture has no such form.
-    """
-    match image:
-        case str() | Path():
-            picture = read(image)
-            refuse_no_pillow_mode(picture)
-            return to_pillow(change(picture))
-        case Image.Image():
-            return to_pillow(change(from_pillow(image)))
-        case Tensor():
-            array = _changed_array(image.detach().movedim(0, -1).cpu().numpy(), change)
-            return torch.from_numpy(array).movedim(-1, 0).to(image.device)
-        case np.ndarray():
-            return _changed_array(image, change)
-    raise UserError(f"a picture is a path, a Pillow image, an array or a tensor, not {type(image).__name__}")
-
-
-def _changed_array(array: np.ndarray, change: Callable[[Picture], Picture]) -> np.ndarray:
-    channels = array.shape[2] if array.ndim == 3 else 1
-    known_type = array.dtype in (np.uint8, np.uint16) or array.dtype.kind == "f"
-    if array.ndim not in (2, 3) or not array.size or not 1 <= channels <= 4 or not known_type:
-        raise UserError(
-            f"an array {array.shape} of {array.dtype} is no picture; give (H, W), (H, W, C) or, as a tensor, "
-            "(C, H, W), C = 1 to 4, in uint8, uint16 or float"
-        )
-    colours = RGB if channels >= RGB else GREY
-    stack = array.reshape(*array.shape[:2], channels)
-    made = change(Picture(stack[..., :colours], stack[..., colours] if channels > colours else None))
-    result = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
-    return result[..., 0] if array.ndim == 2 and result.shape[2] == GREY else result
-
-
 def _mirrored(extent: int, multiple: int) -> np.ndarray:
     """Indices of `extent` values with as many mirrored ones at both ends as the network needs, even of a single one."""
     wanted = -(-max(extent, SMALLEST_SIDE) // multiple) * multiple
@@ -233,8 +195,3 @@ def _reduced(sample: Tensor, longest_side: int) -> Tensor:
 def _resized(sample: Tensor, size: tuple[int, int]) -> Tensor:
     """(1, C, H, W) -> (1, C, *size), antialiased bicubic, in [-1, 1]."""
     return F.interpolate(sample, size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
-
-
-def _is_out_of_memory(problem: Exception) -> bool:
-    """On the CPU torch raises a bare RuntimeError."""
-    return isinstance(problem, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(problem)

@@ -53,6 +53,11 @@ def choose_precision(precision: Precision, device: torch.device) -> ChosenPrecis
     return ChosenPrecision(torch.float32, "this CPU has neither AMX nor AVX512-BF16")
 
 
+def is_out_of_memory(problem: Exception) -> bool:
+    """Whether memory did not suffice: on the CPU torch raises a bare RuntimeError."""
+    return isinstance(problem, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(problem)
+
+
 def channels_last(module: nn.Module) -> nn.Module:
     """Lay out all image and video weights channels last, in place: convolutions then run in their fast form."""
     for parameter in module.parameters():

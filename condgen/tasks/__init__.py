@@ -2,7 +2,8 @@
 
 A task folder holds, under these names:
     task.py      TASK, the `Task` class; its attribute `Config` is the typed config of networks and losses
-    data.py      DataConfig, with a `manifest`; open_split: its rows -> batch items; require_good: the check before that
+    data.py      DataConfig, with a `manifest`; open_split: its rows -> batch items; the check before that: demands, or
+                 require_good where they do not say all
     pipeline.py  Pipeline: files in, files out, from a model folder; never imports the trainer
     evaluation.py  Evaluation(config)(task, folder, name): a look during training, with files `folder/name*`;
                    evaluate: the table that `condgen evaluate` prints
@@ -23,8 +24,12 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from condgen.errors import UserError
+
+if TYPE_CHECKING:
+    from condgen.config import RunConfig
 
 
 def names() -> list[str]:
@@ -41,6 +46,22 @@ def part(task: str, module: str) -> ModuleType:
     if task not in names():
         raise UserError(f"there is no task {task!r}; the tasks are {', '.join(names())}")
     return import_module(f"condgen.tasks.{task}.{module}")
+
+
+def check_data(config: RunConfig) -> None:
+    """Check a run's data before its first step.
+
+    Raises:
+        UserError: there are bad rows, which a table names, or the task cannot learn from them.
+    """
+    from condgen.data import check
+    from condgen.data.manifest import Manifest
+
+    data = part(config.task, "data")
+    if hasattr(data, "require_good"):
+        data.require_good(config)
+    else:
+        check.require_good(Manifest.read(config.data.manifest), data.demands(config))
 
 
 def pipeline_class(task: str) -> type:

@@ -34,6 +34,8 @@ class CharCnnRnn(TrainedEncoder):
         last_pool: max-pool behind the third convolution, too: 8 steps instead of 18.
     """
 
+    unit = "characters"
+
     def __init__(
         self,
         *,

@@ -95,7 +95,13 @@ class SentenceEncoder(nn.Module):
 
     Args:
         width: length of a sentence's vector.
+
+    Attributes:
+        length: units read of a sentence; 0: as many as a public model takes.
     """
+
+    unit = "tokens"
+    length = 0
 
     def __init__(self, width: int):
         super().__init__()
@@ -139,6 +145,8 @@ class SentenceEncoder(nn.Module):
     def encode(self, sentences: Sequence[str]) -> Tensor:
         """Sentences -> vectors (N, width), fp32 on the CPU, without gradient; in portions, computed on its device.
 
+        Equal sentences are computed once, and have equal vectors to the last bit.
+
         Raises:
             UserError: as `tokenize`, or one text is given in place of several.
         """
@@ -146,12 +154,13 @@ class SentenceEncoder(nn.Module):
             raise UserError(f"sentences must be a list, not the text {sentences[:40]!r} alone; put it in brackets")
         if wrong := [one for one in sentences if not isinstance(one, str)]:
             raise UserError(f"{str(wrong[0])[:40]!r} of type {type(wrong[0]).__name__} is no sentence; give texts")
-        device, vectors = self.place.device, [torch.empty(0, self.width)]
-        for start in range(0, len(sentences), PORTION):
-            tokens = self.tokenize(sentences[start : start + PORTION])
+        places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
+        texts, device, vectors = list(places), self.place.device, [torch.empty(0, self.width)]
+        for start in range(0, len(texts), PORTION):
+            tokens = self.tokenize(texts[start : start + PORTION])
             with torch.autocast(device.type, enabled=False):
                 vectors.append(self(Tokens(*(part.to(device) for part in tokens))).vector.float().cpu())
-        return torch.cat(vectors)
+        return torch.cat(vectors)[[places[sentence] for sentence in sentences]]
 
     def identity(self) -> str:
         """A hash of architecture, weights and vocabulary, hexadecimal: encoders that agree in it give equal vectors."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from condgen.data.captions import sentences_of
 from condgen.data.manifest import Row
 from condgen.runtime.model_folder import ModelFolder
 from condgen.text import characters
 from condgen.text.encoder import SentenceEncoder, TextConfig, build
+from condgen.text.remarks import cut_captions
 from condgen.text.stored import PLAYER
 from condgen.text.word_vectors import WordVectors
 
@@ -39,12 +42,18 @@ def _meaning(encoder: SentenceEncoder) -> str:
     return f"{which} get vectors, and what these mean is learned from the training captions"
 
 
-def remarks(folder: ModelFolder, rows: Sequence[Row]) -> list[str]:
-    """`new_words` of rows' captions, for the encoder in a model folder; none without one that was trained here."""
+def remarks(folder: ModelFolder, model: Any, rows: Sequence[Row]) -> list[str]:
+    """`new_words` and `cut_captions` of rows' captions, for the encoder in a model folder; none without one that was
+    trained here.
+
+    Args:
+        model: the config that goes on with it, which may read more of a sentence.
+    """
     text = getattr(folder.config, "text", None)
     if not isinstance(text, TextConfig) or text.pretrained:
         return []
-    encoder = build(text)
+    encoder = build(replace(text, length=model.text.length))
     folder.fill(encoder, PLAYER)
-    line = new_words(encoder, [sentence for row in rows for sentence in sentences_of(row)])
-    return [line] if line else []
+    sentences = [sentence for row in rows for sentence in sentences_of(row)]
+    lines = new_words(encoder, sentences), cut_captions(model, encoder, sentences, taken=True)
+    return [line for line in lines if line]

@@ -6,6 +6,7 @@ import difflib
 import itertools
 import warnings
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from condgen.errors import UserError
 from condgen.text import characters
@@ -55,6 +56,31 @@ def text_remarks(encoder: SentenceEncoder, text: str) -> list[str]:
         strange = ", ".join(_with_nearest(word, known) for word in unknown)
         remarks.append(f"the model has never seen {strange}; it may draw anything for that")
     return remarks
+
+
+def cut_captions(model: Any, encoder: SentenceEncoder, sentences: Iterable[str], *, taken: bool) -> str:
+    """A line on captions that are longer than what the encoder is set to read; empty where there are none.
+
+    Args:
+        model: config of a task, with `text`.
+        taken: whether the encoder's weights come from a model; where it has learned them, its length stays.
+    """
+    if not encoder.length:
+        return ""
+    captions = set(sentences)
+    cut = [end for caption in captions if (end := encoder.cut(caption))]
+    if not cut:
+        return ""
+    # a letter makes a piece at most
+    longest = encoder.length + max(len(end.split() if encoder.unit == "words" else end) for end in cut)
+    options = f"model.text.length={longest}"
+    if hasattr(model, "towers"):  # which read the encoder's states, so many of them
+        options += f" model.towers.steps={longest}"
+    set_or_train = "train an encoder with" if taken and not model.text.fixed else "set"
+    return (
+        f"{len(cut)} of {len(captions)} captions are longer than the {encoder.length} {encoder.unit} that are read; "
+        f"{set_or_train} {options}"
+    )
 
 
 def warn_of(encoder: SentenceEncoder, text: str) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+import torch
+
+from condgen.data.captions import Captions, CaptionTokens, CaptionVectors
 from condgen.errors import UserError
 from condgen.text.encoder import EncoderKind, SentenceEncoder, TextConfig, build
+from condgen.text.remarks import cut_captions
+from condgen.text.vectors import require_readable, sentence_vectors
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -43,18 +49,36 @@ def encoder_for(config: RunConfig, sentences: Sequence[str] = ()) -> SentenceEnc
     return encoder
 
 
-def encoder_of(config: RunConfig, sentences: Sequence[str]) -> SentenceEncoder:
-    """As `encoder_for`; with `config.model.text_trained` and nothing to start from one that is yet to learn, with the
-    words of the training captions.
+def caption_text(config: RunConfig, captions: Captions, *, as_tokens: bool) -> CaptionVectors | CaptionTokens:
+    """The sentences of a split for a run's encoder: `encoder_for`, or, where it learns along (`text_trained`) and has
+    nothing to start from, one that is yet to learn, with the words of these captions. A line says what it cuts off.
+
+    Args:
+        as_tokens: for a task that runs the encoder; else vectors, which are computed once and kept on disk.
 
     Raises:
-        UserError: as `encoder_for`.
+        UserError: as `encoder_for`; or it cannot read a sentence.
     """
-    if not config.model.text_trained or config.start_from:
-        return encoder_for(config, sentences)
-    encoder = build(config.model.text)
-    encoder.learn_vocabulary(sentences)
-    return encoder
+    sentences = captions.sentences
+    if getattr(config.model, "text_trained", False) and not config.start_from:
+        encoder = build(config.model.text)
+        encoder.learn_vocabulary(sentences)
+    else:
+        encoder = encoder_for(config, sentences)
+    require_readable(encoder, sentences)
+    note_cut(config, encoder, sentences)
+    if not as_tokens:
+        return CaptionVectors(captions, sentence_vectors(encoder, sentences), encoder)
+    tokens = encoder.tokenize(sentences)
+    captions.read_alike(torch.unique(tokens.codes, dim=0, return_inverse=True)[1])
+    return CaptionTokens(captions, *tokens, encoder)
+
+
+def note_cut(config: RunConfig, encoder: SentenceEncoder, sentences: Sequence[str]) -> None:
+    """Print `remarks.cut_captions` of a run, once for all its processes."""
+    line = cut_captions(config.model, encoder, sentences, taken=bool(config.start_from))
+    if line and int(os.environ.get("RANK", "0")) == 0:
+        print(line)
 
 
 def fill(encoder: SentenceEncoder, text: TextConfig, model: str) -> None:
@@ -69,7 +93,9 @@ def fill(encoder: SentenceEncoder, text: TextConfig, model: str) -> None:
     stored = getattr(folder.config, "text", None)
     if not isinstance(stored, TextConfig) or stored.pretrained:
         raise UserError(f"start_from={model} holds no text encoder; give the model of a joint_embedding run")
-    differing = [field.name for field in fields(TextConfig) if getattr(stored, field.name) != getattr(text, field.name)]
+    free = {"length"} if text.kind is EncoderKind.WORD_VECTORS else set()  # shapes nothing that is learned
+    names = [field.name for field in fields(TextConfig) if field.name not in free]
+    differing = [name for name in names if getattr(stored, name) != getattr(text, name)]
     if differing:
         wanted = " ".join(f"model.text.{name}={getattr(stored, name)}" for name in differing)
         raise UserError(f"the text encoder in start_from={model} is another one: set {wanted.replace(', ', ',')}")

@@ -30,6 +30,8 @@ class SubwordRnn(TrainedEncoder):
         vocabulary: how many pieces it can learn; short lists of captions give fewer.
     """
 
+    unit = "pieces"
+
     def __init__(self, *, width: int = 1024, length: int = 64, hidden: int = 256, vocabulary: int = 1_000):
         super().__init__(width)
         self.length, self.vocabulary = length, vocabulary

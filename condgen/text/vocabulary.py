@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from condgen.errors import UserError
 from condgen.text import characters
+
+UNKNOWN, FIRST_WORD = 1, 2  # codes: of every word that is not in a list, of the first that is
 
 
 class StoredBytes(nn.Module):
@@ -40,6 +43,24 @@ class Words(StoredBytes):
     def places(self) -> Mapping[str, int]:
         """Word -> place in the list, from 0."""
         return _places(self.read())
+
+    def codes(self, sentences: Sequence[str], length: int) -> Tensor:
+        """The first words of each sentence, (N, length) int64: from `FIRST_WORD` on by their places; 0 behind its end.
+
+        Raises:
+            UserError: no list has been learned, or a sentence has no words.
+        """
+        places = self.places()
+        if not places:
+            raise UserError("this encoder has no vocabulary yet; train it, or take a trained one with start_from")
+        codes = torch.zeros(len(sentences), length, dtype=torch.int64)
+        for row, sentence in enumerate(sentences):
+            words = characters.words(sentence)[:length]
+            if not words:
+                raise UserError(f"text {sentence!r} has no words; say in words what there is to see")
+            found = [FIRST_WORD + places[word] if word in places else UNKNOWN for word in words]
+            codes[row, : len(found)] = torch.tensor(found)
+        return codes
 
     def unknown(self, sentence: str) -> list[str]:
         """The words of a sentence that are not in the list, each once; none if no list has been learned."""

@@ -9,14 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from condgen.errors import UserError
 from condgen.text import characters
 from condgen.text.encoder import Encoded, Tokens, TrainedEncoder
 from condgen.text.recurrence import Recurrence, build_recurrence
 
 KERNELS = (3, 2, 2)
 CHANNELS = (512, 512, 512)
-UNKNOWN, FIRST_WORD = 1, 2  # codes: of every word that is not in the vocabulary, of the first that is
 
 
 class OneHotConvolution(nn.Module):
@@ -52,6 +50,8 @@ class WordCnnRnn(TrainedEncoder):
         vocabulary: how many words it can learn; the most frequent ones of the captions.
     """
 
+    unit = "words"
+
     def __init__(
         self,
         *,
@@ -77,16 +77,7 @@ class WordCnnRnn(TrainedEncoder):
         self.known.learn(sentences, self.vocabulary)
 
     def tokenize(self, sentences: Sequence[str]) -> Tokens:
-        places = self.known.places()
-        if not places:
-            raise UserError("this word encoder has no vocabulary yet; train it, or take a trained one with start_from")
-        codes = torch.zeros(len(sentences), self.length, dtype=torch.int64)
-        for row, sentence in enumerate(sentences):
-            words = characters.words(sentence)[: self.length]
-            if not words:
-                raise UserError(f"text {sentence!r} has no words; say in words what there is to see")
-            found = [FIRST_WORD + places[word] if word in places else UNKNOWN for word in words]
-            codes[row, : len(found)] = torch.tensor(found)
+        codes = self.known.codes(sentences, self.length)
         return Tokens(codes, codes > 0)
 
     def forward(self, tokens: Tokens) -> Encoded:

@@ -14,10 +14,9 @@ from torch import Tensor
 from condgen.errors import UserError
 from condgen.text import characters
 from condgen.text.encoder import Encoded, SentenceEncoder, Tokens
-from condgen.text.vocabulary import StoredBytes, Words
+from condgen.text.vocabulary import FIRST_WORD, UNKNOWN, StoredBytes, Words
 
 LENGTH = 16  # words read of a sentence (Balaji et al., IJCAI 2019)
-UNKNOWN, FIRST_WORD = 1, 2  # codes: of every word without a vector, of the first that has one
 
 
 class WordVectors(SentenceEncoder):
@@ -31,6 +30,8 @@ class WordVectors(SentenceEncoder):
         model: a text file with a word and `width` numbers a line; empty: N(0, 1), by the word's letters alone, so that
             words of later captions can be added.
     """
+
+    unit = "words"
 
     def __init__(self, *, width: int = 300, length: int = LENGTH, model: str = ""):
         super().__init__(width)
@@ -60,18 +61,10 @@ class WordVectors(SentenceEncoder):
         return self.known.unknown(sentence)
 
     def tokenize(self, sentences: Sequence[str]) -> Tokens:
-        places = self.known.places()
-        if not places:
-            raise UserError("these word vectors have no vocabulary yet; train a model, or take a trained one")
-        codes = torch.zeros(len(sentences), self.length, dtype=torch.int64)
-        for row, sentence in enumerate(sentences):
-            words = characters.words(sentence)[: self.length]
-            found = [FIRST_WORD + places[word] if word in places else UNKNOWN for word in words]
-            if not words:
-                raise UserError(f"text {sentence!r} has no words; say in words what there is to see")
-            if max(found) == UNKNOWN:
+        codes = self.known.codes(sentences, self.length)
+        for sentence, most in zip(sentences, codes.amax(1).tolist(), strict=True):
+            if most == UNKNOWN:
                 raise UserError(f"text {sentence!r} has no word that this model knows; use words of its captions")
-            codes[row, : len(found)] = torch.tensor(found)
         return Tokens(codes, codes > 0)
 
     def forward(self, tokens: Tokens) -> Encoded:

@@ -80,14 +80,27 @@ output=${output:-runs/text_to_video${form:+_$form}${list:+_kinetics}${data:+_own
 manifest=$output/data/manifest.jsonl
 require_condgen
 
+# prepare_readable NAME [OPTION ...]: as prepare; videos that cannot be read, which it names, do not stop the rest
+prepare_readable() {
+  local before status=0
+  before=$(mktemp)
+  prepare "$@" || status=$?
+  if ((status)) && [[ $manifest -nt $before ]]; then
+    echo "run.sh: damaged videos, named above, were left out; going on with the others" >&2
+    status=0
+  fi
+  rm -f "$before"
+  return "$status"
+}
+
 if wanted 1; then
   echo "== stage 1: data"
   if [[ -n $list ]]; then
-    prepare kinetics_captions "$list" --videos "$videos" -o "$output/data"
+    prepare_readable kinetics_captions "$list" --videos "$videos" -o "$output/data"
   elif [[ -n $data ]]; then
     prepare captioned_clips "$data" -o "$output/data"
   elif [[ $form == weizmann ]]; then
-    prepare weizmann "$source" -o "$output/data"
+    prepare_readable weizmann "$source" -o "$output/data"
   elif [[ $form == mini ]]; then
     prepare moving_shapes -o "$output/data" --train 24 --validation 4 --test 4 --size 32
   else
@@ -97,6 +110,20 @@ if wanted 1; then
     [[ -n $judge ]] || prepare moving_shapes -o "$output/judge_data" --seed 1
   fi
 fi
+
+# train_reconstruction: of true clips from their gists, before a discriminator plays; else its gradients drown those of a
+# painter that knows nothing.
+train_reconstruction() {
+  local settings=(model.reconstruction_alone=true optimizers.discriminator=)
+  for player in generator gist_encoder; do
+    settings+=("optimizers.$player.learning_rate=1e-3" "optimizers.$player.betas=[0.9,0.99]")
+    settings+=("optimizers.$player.schedule=constant")
+  done
+  [[ $form == mini ]] || settings+=(trainer.iterations=3000 trainer.ema_decay=0.99)
+  [[ $form != shapes ]] || settings+=(trainer.batch_size=32)
+  condgen train "$here/conf/$config.yaml" "data.manifest=$manifest" "${settings[@]}" \
+    -o "$output/$name/reconstruction" --resume
+}
 
 # train_judge: of what these clips show
 train_judge() {
@@ -123,9 +150,15 @@ judged=""
 [[ $form != shapes && $form != weizmann && -z $list ]] || judged=true
 
 if wanted 2; then
+  start=()
+  if [[ -n $form && ($name == gan || $name == gt2v) ]]; then # the paper's size as the paper has it, all at once
+    echo "== stage 2: training, reconstruction before the game"
+    train_reconstruction
+    start=("start_from=$output/$name/reconstruction/model")
+  fi
   echo "== stage 2: training, the game"
-  condgen train "$here/conf/$config.yaml" "data.manifest=$manifest" ${overrides[@]+"${overrides[@]}"} \
-    -o "$output/$name" --resume
+  condgen train "$here/conf/$config.yaml" "data.manifest=$manifest" ${start[@]+"${start[@]}"} \
+    ${overrides[@]+"${overrides[@]}"} -o "$output/$name" --resume
   if [[ -n $judged && -z $judge ]]; then
     echo "== stage 2: training, the judge of stage 3"
     train_judge

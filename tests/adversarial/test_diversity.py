@@ -15,8 +15,9 @@ from condgen.adversarial.diversity import (
     ReferenceBatch,
     VirtualBatchNorm,
     mean_feature_matching,
+    neighbour_distance,
     paired_feature_matching,
-    pairwise_distance,
+    relative_diversity,
 )
 from condgen.adversarial.penalties import r1
 
@@ -189,18 +190,22 @@ class TestFeatureMatching:
             loss(real, fake * 2)
 
 
-class TestPairwiseDistance:
+class TestNeighbourDistance:
     def test_by_hand(self):
         samples = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])  # 0.5, 0.5 and, going round, 1
-        assert pairwise_distance(samples).item() == pytest.approx(2 / 3)
+        assert neighbour_distance(samples).item() == pytest.approx(2 / 3)
 
     @pytest.mark.parametrize("spatial", SPATIAL)
     def test_collapse_is_0_and_the_extreme_is_2(self, spatial):
         same = torch.full((4, 3, *spatial), 0.3).bfloat16()
-        assert pairwise_distance(same).item() == 0
+        assert neighbour_distance(same).item() == 0
         ends = torch.ones(4, 3, *spatial)
         ends[::2] = -1
-        assert pairwise_distance(ends).item() == 2
+        assert neighbour_distance(ends).item() == 2
+
+    def test_a_share_of_that_of_real_samples(self):
+        real = torch.tensor([[0.0], [1.0]])
+        assert relative_diversity(0.25 * real, real).item() == 0.25
 
     def test_one_sample_says_nothing(self):
-        assert pairwise_distance(torch.zeros(1, 3)).isnan()
+        assert neighbour_distance(torch.zeros(1, 3)).isnan()

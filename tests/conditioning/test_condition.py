@@ -12,8 +12,6 @@ def _full(size: int = 4, first: int = 0) -> Condition:
     number = torch.arange(first, first + size)
     return Condition(
         vector=number[:, None].float().expand(-1, 3),
-        sequence=number[:, None, None].float().expand(-1, 5, 2),
-        mask=number[:, None] > torch.arange(5),
         grid=number[:, None, None, None].float().expand(-1, 1, 2, 2),
         box=number[:, None].float().expand(-1, 4),
         keypoints=number[:, None, None].float().expand(-1, 2, 3),
@@ -23,21 +21,15 @@ def _full(size: int = 4, first: int = 0) -> Condition:
 def _numbers(condition: Condition) -> list[int]:
     """Which samples' condition this is, asked of every part."""
     numbers = condition.vector[:, 0]
-    assert torch.equal(numbers, condition.sequence[:, 0, 0])
     assert torch.equal(numbers, condition.grid[:, 0, 0, 0])
     assert torch.equal(numbers, condition.box[:, 0])
     assert torch.equal(numbers, condition.keypoints[:, 0, 0])
-    assert torch.equal(numbers.clamp(max=5).long(), condition.mask.sum(1))
     return numbers.int().tolist()
 
 
 def test_parts_must_agree():
     with pytest.raises(ValueError, match=r"batch size, got \{'vector': 2, 'grid': 3\}"):
         Condition(vector=torch.zeros(2, 1), grid=torch.zeros(3, 1, 4))
-    with pytest.raises(ValueError, match="mask"):
-        Condition(mask=torch.ones(2, 5))
-    with pytest.raises(ValueError, match="mask"):
-        Condition(sequence=torch.zeros(2, 4, 3), mask=torch.ones(2, 5))
 
 
 def test_it_cannot_be_changed():
@@ -47,13 +39,11 @@ def test_it_cannot_be_changed():
 
 def test_an_empty_condition_is_a_condition():
     empty = Condition()
-    assert empty.batch_size is None
     assert empty[:2].parts() == Condition.join([empty, empty]).parts() == {}
 
 
 def test_rows_and_joining():
     condition = _full()
-    assert condition.batch_size == 4
     assert _numbers(condition[1:3]) == [1, 2]
     assert _numbers(condition[[3, 0]]) == [3, 0]
     assert _numbers(condition[torch.tensor([False, True, False, True])]) == [1, 3]
@@ -64,5 +54,5 @@ def test_rows_and_joining():
 
 def test_it_moves_as_one():
     moved = _full().to("meta")
-    assert set(moved.parts()) == {"vector", "sequence", "mask", "grid", "box", "keypoints"}
+    assert set(moved.parts()) == {"vector", "grid", "box", "keypoints"}
     assert all(part.device.type == "meta" for part in moved.parts().values())

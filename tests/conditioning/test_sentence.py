@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from condgen.conditioning.sentence import ConditioningAugmentation, interpolated
+from condgen.conditioning.sentence import ConditioningAugmentation, interpolated, sentence_condition
 
 
 def augmentation(mean: float, log_deviation: float) -> ConditioningAugmentation:
@@ -47,3 +48,17 @@ def test_sentences_between_two_by_hand():
     assert torch.equal(interpolated(vectors[:3]), torch.tensor([[1.0, 5.0]]))  # the last of three is left out
     with pytest.raises(ValueError, match="batch of 1"):
         interpolated(vectors[:1])
+
+
+def test_sentences_are_vectors_or_go_through_the_encoder():
+    right, wrong = torch.zeros(2, 3), torch.ones(2, 3)
+    vectors = SimpleNamespace(text=right, wrong_text=wrong)
+    assert sentence_condition(None, vectors).vector is right
+    assert sentence_condition(None, vectors, wrong=True).vector is wrong
+    tokens = SimpleNamespace(codes=right, mask=right, wrong_codes=wrong, wrong_mask=wrong)
+
+    def encoder(tokens):
+        return SimpleNamespace(vector=(tokens.codes + tokens.mask).bfloat16())
+
+    assert sentence_condition(encoder, tokens).vector.equal(right)
+    assert sentence_condition(encoder, tokens, wrong=True).vector.equal(2 * wrong)  # fp32 again

@@ -158,6 +158,7 @@ def test_what_is_missing_is_a_finding_and_nothing_is_written(tmp_path):
     (finding,) = wanted(own(tmp_path / "without", "one", "two", ""), out)
     assert (finding.problem, finding.fix) == ("no caption", "put a file 2.txt beside it, a caption a line")
     assert problems(own(tmp_path / "same", "one", "one"), out) == ["all clips have the same captions"]
+    assert problems(own(tmp_path / "bare", "", ""), out) == ["no caption"] * 2
     assert problems(own(tmp_path / "single", "one"), out) == ["only one clip"]
     (tmp_path / "empty").mkdir()
     assert "no video files" in problems(tmp_path / "empty", out)[0]

@@ -15,6 +15,7 @@ from condgen.data.check import check
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
+from condgen.text.encoder import SentenceEncoder
 
 SIDE, FRAMES = 8, 4
 
@@ -40,7 +41,7 @@ def dataset(manifest, text=None, **options):
     captions = Captions.read(manifest, "train")
     vectors = torch.arange(len(captions.sentences)).float()[:, None].expand(-1, 2)
     config = DataConfig(manifest=str(manifest), **options)
-    return Dataset(config, text or CaptionVectors(captions, vectors), size=SIDE, frames=FRAMES)
+    return Dataset(config, text or CaptionVectors(captions, vectors, SentenceEncoder(2)), size=SIDE, frames=FRAMES)
 
 
 def test_frames_are_as_far_apart_as_asked_for(tmp_path):
@@ -49,7 +50,7 @@ def test_frames_are_as_far_apart_as_asked_for(tmp_path):
     manifests.write(tmp_path / "m.jsonl", [{"split": "train", "clip": "0.png", "captions": ["a"]}])
     captions = Captions.read(tmp_path / "m.jsonl", "train")
     for asked, apart in ((0, 2), (1, 1), (2, 2)):
-        text = CaptionVectors(captions, torch.zeros(1, 2))
+        text = CaptionVectors(captions, torch.zeros(1, 2), SentenceEncoder(2))
         data = Dataset(DataConfig(), text, size=SIDE, frames=FRAMES, stride=asked)
         shown = (drawn_clip(data.windows, 0, data.config, np.random.default_rng(0))[0, :, 0, 0] + 1) * 127.5
         torch.testing.assert_close(shown.diff(), torch.full((FRAMES - 1,), 10.0 * apart))
@@ -95,7 +96,9 @@ def test_batches_with_vectors_and_with_tokens(manifest):
     assert moved.clip.is_contiguous(memory_format=torch.channels_last_3d)
     captions = Captions.read(manifest, "train")
     codes = torch.arange(5)[:, None].expand(-1, 3)
-    batch = next(loading.batches(dataset(manifest, CaptionTokens(captions, codes, codes >= 0)), order))
+    batch = next(
+        loading.batches(dataset(manifest, CaptionTokens(captions, codes, codes >= 0, SentenceEncoder(2))), order)
+    )
     assert batch.codes.shape == batch.mask.shape == batch.wrong_codes.shape == batch.wrong_mask.shape == (4, 3)
     of = {0: "x", 1: "x", 2: "x", 3: "y", 4: "x"}
     for own, wrong in zip(batch.codes[:, 0].tolist(), batch.wrong_codes[:, 0].tolist(), strict=True):
@@ -104,7 +107,7 @@ def test_batches_with_vectors_and_with_tokens(manifest):
 
 def test_configs_that_do_not_fit(manifest):
     captions = Captions.read(manifest, "train")
-    tokens = CaptionTokens(captions, torch.zeros(5, 3), torch.zeros(5, 3))
+    tokens = CaptionTokens(captions, torch.zeros(5, 3), torch.zeros(5, 3), SentenceEncoder(2))
     with pytest.raises(UserError, match=r"captions_averaged=2 needs sentence vectors.*set data.captions_averaged=1"):
         dataset(manifest, tokens, captions_averaged=2)
     for wrong in ({"cache_gigabytes": -1.0}, {"captions_averaged": 0}, {"validation_clips": 0}):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from condgen.data.captioned_folders import find_captioned
+from condgen.data.captioned_folders import find_captioned, refuse_inside
 from condgen.data.manifest import Split
 from condgen.errors import UserError
 
@@ -72,3 +72,11 @@ def test_what_is_unclear_or_missing_is_said(tmp_path):
     assert "no image files" in find_captioned(write(tmp_path / "empty", **{"a.txt": "one"})).findings[0].problem
     with pytest.raises(UserError, match="there is no folder or table"):
         find_captioned(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["in", "in/out", "in/../in/deep/out"])
+def test_an_output_inside_the_source_would_be_found_by_a_second_run(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(UserError, match="where a second run would take it for more files"):
+        refuse_inside(tmp_path / "in", tmp_path / name)
+    refuse_inside(tmp_path / "in", tmp_path / "inside")

@@ -11,6 +11,7 @@ from condgen.data.captioned_images import DataConfig, Dataset
 from condgen.data.captions import Captions, CaptionTokens, CaptionVectors
 from condgen.data.loading import Draw
 from condgen.errors import UserError
+from condgen.text.encoder import SentenceEncoder
 
 NAMES = ("left corner", "right corner")
 
@@ -41,7 +42,13 @@ def dataset(manifest, *, size=32, text=None, **options):
     captions = Captions.read(manifest, "train")
     vectors = torch.arange(len(captions.sentences)).float()[:, None].expand(-1, 2)
     config = DataConfig(manifest=str(manifest), **options)
-    return Dataset(config, text or CaptionVectors(captions, vectors), size=size, keypoints=keypoints, with_box=with_box)
+    return Dataset(
+        config,
+        text or CaptionVectors(captions, vectors, SentenceEncoder(2)),
+        size=size,
+        keypoints=keypoints,
+        with_box=with_box,
+    )
 
 
 def drawn(data, index, count=60):
@@ -135,7 +142,7 @@ def test_batches_with_vectors_and_with_tokens(manifest):
     assert (batch.wrong_box.shape, batch.wrong_keypoints.shape, batch.wrong_text.shape) == ((4, 4), (4, 2, 3), (4, 2))
     captions = Captions.read(manifest, "train")
     codes = torch.arange(5)[:, None].expand(-1, 3)
-    tokens = CaptionTokens(captions, codes, codes >= 0)
+    tokens = CaptionTokens(captions, codes, codes >= 0, SentenceEncoder(2))
     batch = next(loading.batches(dataset(manifest, text=tokens, captions_averaged=1), order))
     assert batch.codes.shape == batch.mask.shape == batch.wrong_codes.shape == batch.wrong_mask.shape == (4, 3)
     of = {0: "x", 1: "x", 2: "x", 3: "y", 4: "x"}
@@ -147,7 +154,7 @@ def test_configs_that_do_not_fit(manifest):
     with pytest.raises(UserError, match=r"data.resize=20 is smaller than the model's 32 pixels"):
         dataset(manifest, resize=20)
     captions = Captions.read(manifest, "train")
-    tokens = CaptionTokens(captions, torch.zeros(5, 3), torch.zeros(5, 3))
+    tokens = CaptionTokens(captions, torch.zeros(5, 3), torch.zeros(5, 3), SentenceEncoder(2))
     with pytest.raises(UserError, match=r"data.captions_averaged=4 needs sentence vectors"):
         dataset(manifest, text=tokens)
 
@@ -167,6 +174,5 @@ def test_impossible_configs(wrong):
 
 
 def test_demands_of_a_task():
-    demands = captioned_images.demands(keypoints=NAMES, with_box=True, disjoint_classes=True)
-    assert (demands.captions, demands.box, demands.keypoints, demands.apart) == (True, True, NAMES, ("class",))
-    assert captioned_images.demands().apart == ()
+    demands = captioned_images.demands(keypoints=NAMES, with_box=True)
+    assert (demands.captions, demands.box, demands.keypoints) == (True, True, NAMES)

@@ -40,15 +40,15 @@ def rows(output, split):
     return Manifest.read(output / "manifest.jsonl").rows(split)
 
 
-def wanted(source, output, **demands):
-    return prepare(source, output, fraction=0.5, seed=0, **demands)
+def prepared(source, output):
+    return prepare(source, output, fraction=0.5, seed=0)
 
 
 def test_rows_say_all_that_is_known_and_pass_the_check(tmp_path):
     one = picture(tmp_path / "a.png", 1, category="bird", box=(1.0, 2.0, 3.0, 4.5), split=Split.TRAIN)
     other = picture(tmp_path / "b.png", 2, keypoints={"tail": (5.0, 6.0), "beak": None}, split=Split.VALIDATION)
-    prepared = prepare_captioned([one, other], tmp_path / "out")
-    assert str(prepared).endswith("1 train, 1 validation pictures, 0 pictures left out")
+    made = prepare_captioned([one, other], tmp_path / "out")
+    assert str(made).endswith("1 train, 1 validation pictures, 0 pictures left out")
     (row,) = rows(tmp_path / "out", Split.TRAIN)
     content = (tmp_path / "a.png").read_bytes()
     assert row.path("image").read_bytes() == content
@@ -88,9 +88,9 @@ def test_training_gives_way_and_bad_files_are_left_out(tmp_path):
     some = [picture(tmp_path / f"{number}.png", number, split=Split.TRAIN) for number in range(3)]
     some.append(picture(tmp_path / "same.bmp", 0, split=Split.TEST))
     (tmp_path / "2.png").write_bytes(b"no picture")
-    prepared = prepare_captioned(some, tmp_path / "out")
-    assert prepared.rows == {Split.TRAIN: 1, Split.VALIDATION: 1}
-    assert [line.partition(": ")[2].partition(" ")[0] for line in sorted(prepared.left_out)] == ["holds", "is"]
+    made = prepare_captioned(some, tmp_path / "out")
+    assert made.rows == {Split.TRAIN: 1, Split.VALIDATION: 1}
+    assert [line.partition(": ")[2].partition(" ")[0] for line in sorted(made.left_out)] == ["holds", "is"]
 
 
 def test_somebodys_own_pictures_become_a_manifest(tmp_path):
@@ -101,20 +101,15 @@ def test_somebodys_own_pictures_become_a_manifest(tmp_path):
             for n in range(4)
         ],
     )
-    assert wanted(source, tmp_path / "out", keypoints=["beak", "tail"], needs_box=True, needs_keypoints=True) == []
+    assert prepared(source, tmp_path / "out") == []
     assert len(rows(tmp_path / "out", Split.TRAIN)) == len(rows(tmp_path / "out", Split.VALIDATION)) == 2
-    assert [*rows(tmp_path / "out", Split.TRAIN)[0]["keypoints"]] == ["beak", "tail"]
-    assert wanted(source, tmp_path / "without") == []
-    assert [*rows(tmp_path / "without", Split.TRAIN)[0]["keypoints"]] == ["tail"]
+    assert [*rows(tmp_path / "out", Split.TRAIN)[0]["keypoints"]] == ["tail"]
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
         ({"caption": "  "}, "no caption"),
-        ({"box": None}, "no box, which this model needs"),
-        ({"keypoints": None}, "no keypoints, which this model needs"),
-        ({"keypoints": {"schnabel": [1, 2]}}, "keypoint 'schnabel' is unknown to the model"),
         ({"class": "bird"}, "3 of 4 pictures have no class; 0.png is the first"),
         ({"split": "val"}, "3 of 4 have no split that is known here; 0 is one"),
         ({"box": [1, 2]}, "box is not four numbers"),
@@ -124,8 +119,7 @@ def test_what_is_missing_is_a_finding_and_nothing_is_written(tmp_path, changes, 
     whole = {"keypoints": {"tail": [1, 2]}, "box": [0, 0, 3, 3]}
     lines = [{"image": f"{number}.png", "caption": f"bird {number}", **whole} for number in range(4)]
     lines[2] |= changes
-    demands = {"keypoints": ["tail"], "needs_box": True, "needs_keypoints": True}
-    (finding,) = wanted(own(tmp_path / "in", lines), tmp_path / "out", **demands)
+    (finding,) = prepared(own(tmp_path / "in", lines), tmp_path / "out")
     assert finding.problem == problem
     assert finding.is_error
     assert not (tmp_path / "out").exists()
@@ -138,14 +132,14 @@ def test_places_are_judged_by_the_table_of_the_user(tmp_path):
     for number in range(3):
         draw(tmp_path / f"in/{number}.png", number)
     (tmp_path / "in/captions.csv").write_text("\n".join(lines))
-    (finding,) = wanted(tmp_path / "in", tmp_path / "out")
+    (finding,) = prepared(tmp_path / "in", tmp_path / "out")
     assert (finding.line, finding.problem) == (3, "box [1.0, 1.0, 0.0, 5.0] has no extent")
     assert not (tmp_path / "out").exists()
 
 
 def test_pictures_that_say_nothing_of_their_own_are_findings(tmp_path):
     def problems(name, *lines):
-        return [one.problem for one in wanted(own(tmp_path / name, lines), tmp_path / "out")]
+        return [one.problem for one in prepared(own(tmp_path / name, lines), tmp_path / "out")]
 
     a, b = {"image": "a.png", "caption": "one"}, {"image": "b.png", "caption": "two"}
     assert problems("same", a, b | {"caption": "one"}) == ["all pictures have the same captions"]
@@ -157,11 +151,11 @@ def test_a_picture_without_a_text_file_and_a_bad_one_are_errors(tmp_path):
     for number in range(4):
         draw(tmp_path / f"in/{number}.png", number).with_suffix(".txt").write_text(f"bird {number}")
     (tmp_path / "in/3.txt").unlink()
-    (finding,) = wanted(tmp_path / "in", tmp_path / "out")
+    (finding,) = prepared(tmp_path / "in", tmp_path / "out")
     assert (finding.problem, finding.fix) == ("no caption", "put a file 3.txt beside it, a caption a line")
     (tmp_path / "in/3.txt").write_text("bird 3")
     (tmp_path / "in/3.png").write_bytes(b"no picture")
-    (finding,) = wanted(tmp_path / "in", tmp_path / "out")
+    (finding,) = prepared(tmp_path / "in", tmp_path / "out")
     assert (finding.file, finding.is_error) == (str(tmp_path / "in/3.png"), True)
     with pytest.raises(UserError, match="there is no folder or table"):
-        wanted(tmp_path / "none", tmp_path / "out")
+        prepared(tmp_path / "none", tmp_path / "out")

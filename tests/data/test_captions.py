@@ -10,6 +10,7 @@ from condgen.data import manifest as manifests
 from condgen.data.captions import Captions, CaptionTokens, CaptionVectors, class_of, sentences_of, spread
 from condgen.data.manifest import Row
 from condgen.errors import UserError
+from condgen.text.encoder import SentenceEncoder
 
 
 def rows(*parts):
@@ -48,10 +49,18 @@ def test_rows_from_all_over_a_split():
     assert chosen == spread(range(1000), 10)
 
 
-def test_wrong_rows_are_of_another_class():
+def test_wrong_rows_are_of_another_class_and_share_no_sentence():
     captions = Captions(rows(("x", "a"), ("y", "a"), ("x", "b"), ("z", "c")))
-    assert drawn(captions, 0) == {1, 3}  # row 1 says the same: its class counts
+    assert drawn(captions, 0) == {3}  # row 1 says the same
+    assert drawn(captions, 2) == {1, 3}
     assert drawn(captions, 3) == {0, 1, 2}
+
+
+def test_sentences_that_are_read_alike_are_one():
+    captions = Captions(rows(("", "a disc, red"), ("", "a disc, blue"), ("", "a box")))
+    captions.read_alike(torch.tensor([0, 0, 1]))
+    assert drawn(captions, 0) == {2}
+    assert drawn(captions, 2) == {0, 1}
 
 
 def test_without_classes_wrong_rows_share_no_sentence():
@@ -73,7 +82,7 @@ def test_without_any_wrong_row_it_says_so():
 
 def test_vectors_are_averaged_without_replacement():
     captions = Captions(rows(("x", "a", "b", "c"), ("y", "d")))
-    text = CaptionVectors(captions, torch.tensor([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0], [0.0, 8.0]]))
+    text = CaptionVectors(captions, torch.tensor([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0], [0.0, 8.0]]), SentenceEncoder(2))
     random = np.random.default_rng(0)
     pairs = {text.draw(0, 2, random)["text"][0].item() for _ in range(100)}
     assert pairs == {1.5, 2.5, 3.0}  # of 1 and 2, 1 and 4, 2 and 4; never one of them twice
@@ -84,7 +93,7 @@ def test_vectors_are_averaged_without_replacement():
 def test_tokens_are_those_of_one_sentence():
     captions = Captions(rows(("x", "a", "b"), ("y", "c")))
     mask = torch.tensor([[True, False], [True, True], [True, False]])
-    text = CaptionTokens(captions, torch.tensor([[1, 0], [2, 3], [4, 0]]), mask)
+    text = CaptionTokens(captions, torch.tensor([[1, 0], [2, 3], [4, 0]]), mask, SentenceEncoder(2))
     random = np.random.default_rng(0)
     found = set()
     for _ in range(50):
@@ -96,9 +105,9 @@ def test_tokens_are_those_of_one_sentence():
 def test_another_number_of_encoded_sentences_is_refused():
     captions = Captions(rows(("x", "a", "b")))
     with pytest.raises(ValueError, match="3 encoded sentences were given for 2"):
-        CaptionVectors(captions, torch.zeros(3, 4))
+        CaptionVectors(captions, torch.zeros(3, 4), SentenceEncoder(4))
     with pytest.raises(ValueError, match="1 encoded sentences were given for 2"):
-        CaptionTokens(captions, torch.zeros(1, 4), torch.zeros(1, 4))
+        CaptionTokens(captions, torch.zeros(1, 4), torch.zeros(1, 4), SentenceEncoder(4))
 
 
 @pytest.mark.parametrize(

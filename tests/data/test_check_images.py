@@ -13,8 +13,8 @@ from condgen.data import check_images
 from condgen.data import manifest as manifests
 from condgen.data.check import Demands, Pair, check
 from condgen.data.check_images import Discriminant, colours, held_out_scores, is_plain
+from condgen.data.downscaling import bicubic_downscale
 from condgen.data.findings import WHOLE_FILE
-from condgen.data.image import bicubic_downscale
 from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
 from condgen.tasks.srgan import data as srgan

@@ -7,7 +7,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from condgen.cli import app
 from condgen.data import manifest as manifests
 from condgen.data.check import Demands, check, require_good
 from condgen.data.findings import BadRowsError
@@ -86,6 +88,8 @@ def test_copy_in_another_kind_of_file_is_found_in_another_split(tmp_path):
 def test_too_short_and_too_small_clips_are_errors(tmp_path):
     rows = [row(tmp_path, "a.mp4", moving(0, count=7)), row(tmp_path, "b.mp4", moving(1, height=14))]
     assert found(tmp_path, *rows) == [(True, 1, "7 frames, fewer than 8"), (True, 2, "16x14, smaller than 16")]
+    command = ["data", "check", str(tmp_path / "m.jsonl"), "--minimum-frames"]
+    assert [CliRunner().invoke(app, [*command, least]).exit_code for least in ("7", "8")] == [0, 1]
 
 
 def test_what_cannot_be_read_is_an_error_with_a_way_out(tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from condgen.data.clip_figure import CAPTION, FRAMES, SIDE, write_figures
-from condgen.data.picture_grid import GAP
+from condgen.data.clip_figure import FRAMES, SIDE, write_figures
+from condgen.data.picture_grid import BESIDE, GAP
 
 
 def plain(*levels, frames=16, side=SIDE):
@@ -45,5 +45,5 @@ def test_small_short_clips_and_long_sentences(tmp_path):
     long, longer = (
         write_figures(tmp_path, "told", real, made, captions=["all words " * count]).shape for count in (30, 300)
     )
-    assert alone.shape[1] < long[1] == longer[1] < alone.shape[1] + 8 * CAPTION
+    assert alone.shape[1] < long[1] == longer[1] < alone.shape[1] + 8 * BESIDE
     assert FRAMES > 4

@@ -8,7 +8,7 @@ from PIL import Image
 
 from condgen.data import clip_windows
 from condgen.data import manifest as manifests
-from condgen.data.clip_windows import ClipWindows, Spacing, needed, to_signed
+from condgen.data.clip_windows import ClipWindows, Spacing, needed
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
 
@@ -81,11 +81,3 @@ def test_a_short_clip_is_refused_in_a_line(tmp_path):
         ClipWindows(rows, size=SIDE, frames=8).middle(0)
     with pytest.raises(UserError, match="6 frames, the model takes 7 or more"):
         ClipWindows(rows, size=SIDE, frames=4, stride=2).random(0, np.random.default_rng(0))
-
-
-def test_the_order_of_axes_and_the_range():
-    frames = np.zeros((2, 4, 5, 3), np.uint8)
-    frames[1, 2, 3, 0] = 255
-    clip = to_signed(frames)
-    assert clip.shape == (3, 2, 4, 5)
-    assert (clip[0, 1, 2, 3], clip.sum()) == (1, 2 - clip.numel())

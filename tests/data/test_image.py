@@ -17,13 +17,12 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from condgen.data import image as images
 from condgen.data.image import (
     Picture,
-    bicubic_downscale,
-    crop_to_multiple,
     fit,
     from_pillow,
     from_tensor,
     read,
     read_rgb,
+    to_signed,
 )
 from condgen.data.image_output import write
 from condgen.errors import UserError
@@ -80,6 +79,7 @@ def test_exif_rotation_is_applied_and_forgotten(tmp_path, orientation, mode):
     stored.save(tmp_path / "a.png", exif=exif)
     with Image.open(tmp_path / "a.png") as opened:
         wanted = ImageOps.exif_transpose(opened)
+        assert images.displayed_size(tmp_path / "a.png") == wanted.size
         made = read(tmp_path / "a.png")
         np.testing.assert_array_equal(np.asarray(images.to_pillow(made)), np.asarray(wanted))
         from_pillow(opened)
@@ -193,38 +193,6 @@ def test_read_rgb_is_8_bit_colour_whatever_the_file(tmp_path):
         read_rgb(tmp_path / "c.jpg")
 
 
-def test_crop_to_multiple():
-    pixels = noise(11, 9, 3)
-    np.testing.assert_array_equal(crop_to_multiple(pixels, 4), pixels[:8, :8])
-    with pytest.raises(UserError, match="9x3 pixels cannot be reduced 4 times"):
-        crop_to_multiple(pixels[:3], 4)
-
-
-def cubic(x: float) -> float:
-    """Keys (1981), a = -0.5."""
-    x = abs(x)
-    if x < 1:
-        return 1.5 * x**3 - 2.5 * x**2 + 1
-    return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
-
-
-@pytest.mark.parametrize("factor", [2, 3, 4])
-def test_bicubic_downscale_is_antialiased_with_a_half(factor):
-    pixels = np.kron(noise(6, 6, 3), np.ones((factor, factor, 1), np.uint8))  # blocks: strong edges
-    side = len(pixels)
-    weights = np.array(
-        [[cubic((source + 0.5) / factor - target - 0.5) for source in range(side)] for target in range(side // factor)]
-    )
-    weights /= weights.sum(axis=1, keepdims=True)
-    wanted = np.einsum("ty,yxc->txc", weights, pixels)
-    wanted = np.einsum("sx,txc->tsc", weights, wanted).clip(0, 255)
-    assert (
-        np.abs(bicubic_downscale(pixels, factor) - wanted).max() <= 1.5
-    )  # Pillow rounds (and clips) between the passes
-    with pytest.raises(ValueError, match="not a multiple"):
-        bicubic_downscale(pixels[1:], factor)
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tensors_keep_every_value(dtype):
     values = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 1, 1)
@@ -254,3 +222,12 @@ def test_other_sizes_are_cut_to_the_middle_and_resized_without_aliasing():
     assert np.abs(made[:, 1:3].astype(int) - 150).max() <= 12
     whole = np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8)
     assert fit(whole, 4) is whole
+
+
+def test_signed_values_have_the_channels_first():
+    frames = np.zeros((2, 4, 5, 3), np.uint8)
+    frames[1, 2, 3, 0] = 255
+    clip = to_signed(frames[:, :, ::-1])
+    assert clip.shape == (3, 2, 4, 5)
+    assert (clip[0, 1, 2, 1], clip.sum()) == (1, 2 - clip.numel())
+    assert torch.equal(to_signed(torch.tensor([[0, 255]], dtype=torch.uint8)), torch.tensor([[-1.0, 1.0]]))

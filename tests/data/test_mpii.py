@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from scipy.io import savemat
 
 from condgen.data.mpii import HEAD, JOINTS, read_mpii, square
@@ -70,6 +70,14 @@ def test_single_people_are_cut_out_with_the_joints_that_are_seen(tmp_path):
 def test_the_square_ends_where_the_picture_does():
     assert square(5, 70, 0.2, 100, 80) == (0, 48, 27, 80)
     assert square(50, 40, 2, 100, 80) == (0, 0, 100, 80)
+
+
+def test_the_square_ends_where_a_turned_photo_does_as_displayed(tmp_path):
+    folder, turned = published(tmp_path), Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (60, 80)).save(folder / "a.jpg", exif=turned)
+    (runner,) = read_mpii(folder / "m.mat", folder, {})
+    assert runner.crop == (28, 18, 72, 60)  # of 80x60 pixels
 
 
 def test_a_missing_picture_is_left_to_whoever_copies_it(tmp_path):

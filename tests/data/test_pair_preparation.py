@@ -12,7 +12,6 @@ from PIL import Image
 
 from condgen.data.image import read_rgb
 from condgen.data.manifest import Manifest, Split
-from condgen.data.media import Media
 from condgen.data.pair_preparation import prepare_pairs, prepare_sets, split_items
 from condgen.data.pairs import INPUT_TARGET, NOISY_CLEAN, Direction, Domain, Member, Pair, find_pairs, find_sets
 from condgen.errors import UserError
@@ -214,16 +213,10 @@ def test_a_picture_of_one_domain_in_the_validation_of_the_other_gives_way(tmp_pa
     assert prepared.left_out == (f"{tmp_path}/0.png: holds the same as {tmp_path}/4.png of validation",)
 
 
-def test_sounds_are_copied_with_their_speakers(tmp_path):
+def test_sounds_are_copied(tmp_path):
     for number, name in enumerate(("x/p225_001", "x/p225_002", "y/one", "y/two")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         soundfile.write(tmp_path / f"{name}.flac", np.random.default_rng(number).uniform(-0.1, 0.1, 800), 8000)
-    found = find_sets([tmp_path / "x", tmp_path / "y"], Media.AUDIO)
-    prepared = prepare_sets(found.items, tmp_path / "out", media=Media.AUDIO)
-    assert prepared.rows == {TRAIN: 2, VALIDATION: 2}
-    first, second = rows(tmp_path / "out", TRAIN)
-    assert (first["speaker"], second["speaker"]) == ("p225", "y")
-    assert first.path("audio").read_bytes() == (tmp_path / "x" / first.path("audio").name).read_bytes()
     pairs = [
         Pair(tmp_path / "x/p225_001.flac", tmp_path / "y/one.flac", "1"),
         Pair(tmp_path / "x/p225_002.flac", tmp_path / "y/two.flac", "2"),

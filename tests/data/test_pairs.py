@@ -10,7 +10,6 @@ from PIL import Image
 
 from condgen.data.findings import WHOLE_FILE
 from condgen.data.manifest import Split
-from condgen.data.media import Media
 from condgen.data.pairs import (
     INPUT_TARGET,
     LOW_HIGH,
@@ -286,14 +285,14 @@ def test_what_a_set_lacks_is_said(tmp_path):
 
 
 def test_sets_of_a_table(tmp_path):
-    put(tmp_path, *(f"{number}.wav" for number in range(4)))
-    table = tmp_path / "sounds.csv"
-    table.write_text("audio,domain\n0.wav,a\n1.wav,A\n2.wav,b\n3.wav,b\n3.wav,c\n")
-    found = find_sets([table], Media.AUDIO)
+    put(tmp_path, *(f"{number}.png" for number in range(4)))
+    table = tmp_path / "sets.csv"
+    table.write_text("image,domain\n0.png,a\n1.png,A\n2.png,b\n3.png,b\n3.png,c\n")
+    found = find_sets([table])
     assert [(one.path.name, one.domain) for one in found.items] == [
-        ("0.wav", "a"),
-        ("1.wav", "a"),
-        ("2.wav", "b"),
-        ("3.wav", "b"),
+        ("0.png", "a"),
+        ("1.png", "a"),
+        ("2.png", "b"),
+        ("3.png", "b"),
     ]
     assert [(one.line, one.problem, one.fix) for one in found.findings] == [(6, "domain 'c'", "write a or b")]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from condgen.data.picture_grid import GAP, grid, to_uint8
+from condgen.data.picture_grid import GAP, beside, grid, to_uint8
 
 
 def test_values_are_rounded_and_clamped():
@@ -47,6 +47,21 @@ def test_captions_are_written_under_pictures_and_beside_rows():
     assert rows.shape[0] == plain.shape[0]
     np.testing.assert_array_equal(rows[:, margin + GAP :], plain[:, GAP:])
     assert all(rows[y : y + 20, : margin + GAP].min() < 128 for y in (GAP, GAP + 20 + GAP))
+
+
+def test_long_captions_beside_rows_are_broken_into_the_lines_that_fit():
+    text = "a small yellow triangle is moving in a diagonal path in the southwest direction"
+    lines = ["a small yellow triangle is", "moving in a diagonal path in", "the southwest direction"]
+    assert beside(text, 64).split("\n") == lines
+    assert beside(text, 8) == text
+    assert beside("word " * 99, 8).endswith("...")
+    black = [np.zeros((64, 20, 1), np.uint8)]
+    several, longest = (grid(black, 1, row_captions=[one]) for one in (beside(text, 64), lines[1]))
+    assert several.shape == longest.shape
+    written = (several[:, : -20 - GAP, 0] < 128).any(1)
+    assert np.count_nonzero(np.diff(written.astype(int)) == 1) >= len(lines)
+    assert not written[:GAP].any()
+    assert not written[-GAP:].any()
 
 
 def test_pictures_of_several_sizes_are_centred():

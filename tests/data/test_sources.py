@@ -76,13 +76,14 @@ def source(server, monkeypatch):
     return make
 
 
-def test_a_download_is_verified_and_kept(source, server, tmp_path):
+def test_a_download_is_announced_verified_and_kept(source, server, tmp_path, capsys):
     path = obtain(source("file"), tmp_path)
     assert path == tmp_path / "set.zip"
     assert path.read_bytes() == CONTENT
     assert obtain(source("file"), tmp_path) == path
     assert len(server.requests) == 1
     assert list(tmp_path.iterdir()) == [path]
+    assert capsys.readouterr().err == "a set: free\n"
 
 
 def test_a_download_that_broke_off_goes_on_where_it_stopped(source, server, tmp_path, monkeypatch):

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from condgen.data.translation_images import TranslationDataConfig, read_picture, same_crop, scale_for, to_signed
+from condgen.data.translation_images import TranslationDataConfig, read_picture, same_crop, scale_for
 from condgen.errors import UserError
 
 
@@ -60,11 +59,6 @@ def test_what_cannot_be_cropped_is_said():
         same_crop([small], 16, random, flip=False, where="here")
     with pytest.raises(UserError, match="here: the pictures of the pair differ in size"):
         same_crop([small, other], 8, random, flip=False, where="here")
-
-
-def test_range():
-    signed = to_signed(np.array([[[0], [255]]], np.uint8))
-    torch.testing.assert_close(signed, torch.tensor([[[-1.0, 1.0]]]))
 
 
 @pytest.mark.parametrize("wrong", [{"resize": -1}, {"cache_gigabytes": -1.0}, {"validation_images": 0}])

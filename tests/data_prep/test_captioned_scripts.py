@@ -220,6 +220,8 @@ def test_columns_by_option_and_errors_in_one_line(tmp_path):
     refused = run("captioned_images", tmp_path / "t.csv", "-o", tmp_path / "none")
     assert refused.returncode == 1
     assert not (tmp_path / "none").exists()
+    refused = run("captioned_images", tmp_path, "-o", tmp_path / "none")
+    assert (refused.returncode, "choose an output elsewhere" in refused.stderr) == (1, True)
     write(tmp_path / "t.csv", "image,caption,x,y,w,h\n0.png,one,1,1,5,5\n1.png,two,1,1,0,5\n")
     refused = run("captioned_images", tmp_path / "t.csv", "-o", tmp_path / "none")
     assert (refused.returncode, "has no extent" in " ".join(refused.stderr.split())) == (1, True)

@@ -91,7 +91,8 @@ def test_kth_of_archives_with_a_damaged_file(tmp_path, run):
     (tmp_path / "in/00sequences.txt").write_text("".join(f"{name}\tframes\t1-17, 20-36\n" for name in names))
     code, made, problems = run("kth", tmp_path / "in", "-o", tmp_path / "out", "--size", 24)
     assert code == 1
-    assert problems.count("left out: ") == problems.count("\n") == 2  # both takes of one file
+    assert problems.count("left out: ") == 2  # both takes of one file
+    assert problems.endswith(f"cannot be read, see above; {tmp_path}/out/manifest.jsonl has the clips of all others\n")
     assert "2 train, 2 validation, 2 test clips" in made
     assert [row["start"] for row in rows(tmp_path / "out")[:2]] == [0, 19]
     assert count_frames(rows(tmp_path / "out")[0].path("clip")) == 17
@@ -130,8 +131,18 @@ def test_own_captioned_clips(tmp_path, run):
         strip(tmp_path / f"in/{number}.png", number)
         (tmp_path / f"in/{number}.txt").write_text(f"clip {number}")
     code, made, problems = run("captioned_clips", tmp_path / "in", "-o", tmp_path / "out")
-    assert (code, problems, made) == (0, "", f"{tmp_path}/out/manifest.jsonl: 3 clips\n")
+    counts = "manifest.jsonl: 2 train, 1 validation clips, 0 clips left out\n"
+    assert (code, problems, made) == (0, "", f"{tmp_path}/out/{counts}")
+    code, _, problems = run("captioned_clips", tmp_path / "in", "-o", tmp_path / "in/out")
+    assert code == 1
+    assert f"{tmp_path}/in/out lies in {tmp_path}/in, where a second run would take it" in problems
+    assert not (tmp_path / "in/out").exists()
     (tmp_path / "in/1.png").write_bytes(b"damaged")
-    code, _, problems = run("captioned_clips", tmp_path / "in", "-o", tmp_path / "two")
+    code, made, problems = run("captioned_clips", tmp_path / "in", "-o", tmp_path / "two")
+    assert (code, problems.count("\n")) == (0, 1)
+    assert problems.startswith(f"left out: {tmp_path}/in/1.png: ")
+    assert made.endswith("1 train, 1 validation clips, 1 clips left out\n")
+    (tmp_path / "in/1.txt").unlink()
+    code, _, problems = run("captioned_clips", tmp_path / "in", "-o", tmp_path / "three")
     assert code == 1
     assert problems.endswith("in has 1 error; mend what the table names\n")

@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from condgen.latent.attributes import (
-    attribute_scores,
     attribute_vector,
     balanced_attribute_vectors,
-    roc_area,
     synthetic_attribute_vector,
 )
 
@@ -73,22 +71,3 @@ def test_a_synthetic_attribute_is_the_mean_shift_of_the_encodings():
     blur = lambda batch: F.avg_pool2d(batch, 3, stride=1, padding=1)  # noqa: E731
     vector = synthetic_attribute_vector(pictures.split(3), blur, lambda batch: batch.flatten(1) @ weights)
     torch.testing.assert_close(vector, (blur(pictures) - pictures).flatten(1).mean(0) @ weights)
-
-
-def test_scores_and_the_area_of_a_hand_counted_roc():
-    latents = torch.tensor([[0.1, 9.0], [0.4, 9.0], [0.35, 9.0], [0.8, 9.0]])
-    scores = attribute_scores(latents, torch.tensor([2.0, 0.0]))
-    torch.testing.assert_close(scores, torch.tensor([0.2, 0.8, 0.7, 1.6]))
-    has = torch.tensor([False, False, True, True])
-    assert roc_area(scores, has) == pytest.approx(3 / 4)  # pairs in order: 0.7 > 0.2, 1.6 > 0.2, 1.6 > 0.8
-    assert roc_area(scores, ~has) == pytest.approx(1 / 4)
-    assert roc_area(torch.ones(4), has) == pytest.approx(1 / 2)
-    with pytest.raises(ValueError, match="4 with and 0 without"):
-        roc_area(scores, torch.ones(4).bool())
-
-
-def test_the_balanced_vector_tells_the_attribute_apart():
-    latents, attributes = correlated()
-    smile = balanced_attribute_vectors(latents, attributes)[0]
-    assert roc_area(attribute_scores(latents, smile), attributes[:, 0]) == 1
-    assert roc_area(attribute_scores(latents, attribute_vector(latents, attributes[:, 0])), attributes[:, 0]) < 1

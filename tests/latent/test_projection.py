@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from condgen.latent.projection import Fit, project, random_starts
+from condgen.latent.projection import project
 
 WIDTH, SHAPE = 6, (1, 5, 4)
 
@@ -33,7 +33,7 @@ def latents(count, width, dtype=torch.float64):
 def test_with_a_linear_decoder_it_is_ridge_regression():
     """Minimum of |A z - x|^2 / P + p |z|^2 / Z: (A'A / P + p / Z) z = A'x / P."""
     decode, pictures = Linear().double(), latents(3, 20).unflatten(1, SHAPE)
-    found = project(pictures, decode, torch.zeros(3, WIDTH).double(), fit=Fit(prior=0.5))
+    found = project(pictures, decode, torch.zeros(3, WIDTH).double(), prior=0.5)
     weight = decode.weight.detach()
     system = weight.T @ weight / 20 + 0.5 / WIDTH * torch.eye(WIDTH)
     expected = torch.linalg.solve(system, weight.T @ pictures.flatten(1).T / 20).T
@@ -43,46 +43,12 @@ def test_with_a_linear_decoder_it_is_ridge_regression():
     assert decode.weight.grad is None
 
 
-def test_features_pull_with_their_weight():
-    """Features 3 x of pixels x have the same minimum as a prior of 1 / (1 + 9 w) of its size."""
-    decode, pictures = Linear().double(), latents(1, 20).unflatten(1, SHAPE)
-    start = torch.zeros(1, WIDTH).double()
-    both = project(pictures, decode, start, fit=Fit(prior=0.5, features=lambda x: 3 * x, feature_weight=0.25))
-    pixels = project(pictures, decode, start, fit=Fit(prior=0.5 / (1 + 9 * 0.25)))
-    without = project(pictures, decode, start, fit=Fit(prior=0.5))
-    assert (both.latents - without.latents).abs().max() > 0.1
-    torch.testing.assert_close(both.latents, pixels.latents, rtol=0, atol=1e-3)
-
-
 def test_an_encoders_rough_answer_is_made_exact():
     decode, true = perceptron(), latents(4, 4) * 0.7
     pictures = decode(true).detach()
-    found = project(pictures, decode, true + 0.2 * latents(8, 4)[4:], fit=Fit(prior=0))
+    found = project(pictures, decode, true + 0.2 * latents(8, 4)[4:], prior=0)
     torch.testing.assert_close(found.latents, true, rtol=0, atol=1e-3)
     assert found.errors.max() < 1e-7
-
-
-def test_random_starts_find_it_without_an_encoder():
-    decode, true = perceptron(torch.float32), latents(2, 4, torch.float32) * 0.7
-    pictures = decode(true).detach()
-    starts = random_starts(2, 6, 4, seed=3)
-    found = project(pictures, decode, starts, fit=Fit(prior=0))
-    torch.testing.assert_close(found.latents, true, rtol=0, atol=1e-2)
-    again = project(pictures, decode, random_starts(2, 6, 4, seed=3), fit=Fit(prior=0))
-    assert torch.equal(found.latents, again.latents)
-    assert not torch.equal(starts, random_starts(2, 6, 4, seed=4))
-
-
-def test_the_best_of_several_starts_counts():
-    """(z^2 - 1)^2 + ((z - 1) / 2)^2 has a minimum at 1, which is 0, and another near -1."""
-    decode = lambda z: torch.stack([z[:, 0] ** 2 - 1, 0.5 * (z[:, 0] - 1)], dim=1)[:, None, None]  # noqa: E731
-    picture = torch.zeros(1, 1, 1, 2)
-    starts = torch.tensor([[[-1.2], [1.3], [-0.8]]])
-    found = project(picture, decode, starts, fit=Fit(prior=0))
-    torch.testing.assert_close(found.latents, torch.ones(1, 1), rtol=0, atol=1e-3)
-    stuck = project(picture, decode, starts[:, 0], fit=Fit(prior=0))
-    assert stuck.latents.item() < 0
-    assert stuck.errors > found.errors
 
 
 def test_a_picture_does_not_hang_on_its_batch():
@@ -97,8 +63,7 @@ def test_pictures_and_starts_may_come_from_inference_mode():
     decode = perceptron(torch.float32)
     with torch.inference_mode():
         pictures, starts = decode(latents(1, 4, torch.float32)), torch.zeros(1, 4)
-    fit = Fit(prior=0, features=lambda x: x * 2)
-    assert project(pictures, decode, starts, fit=fit).errors.item() < 1e-5
+    assert project(pictures, decode, starts, prior=0).errors.item() < 1e-5
 
 
 def test_what_does_not_fit_is_refused():
@@ -109,5 +74,3 @@ def test_what_does_not_fit_is_refused():
         project(pictures[:, :1], decode, latents(2, 4))
     with pytest.raises(ValueError, match="no gradient"):
         project(pictures, torch.no_grad()(decode.forward), latents(2, 4))
-    with pytest.raises(ValueError, match="negative"):
-        Fit(prior=-1)

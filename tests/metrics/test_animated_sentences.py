@@ -26,7 +26,7 @@ from condgen.metrics.clip_judge import ClipJudge
 from condgen.metrics.generated_clips import signed
 from condgen.tasks.clip_classifier.task import ClipClassifier
 
-PIXELS = ("colour", "size", "shape", "motion", "direction", "all", "coherent")
+PIXELS = ("colour", "size", "shape", "motion", "direction", "together", "coherent")
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,8 @@ def test_true_clips_obey_and_exchanged_ones_do_not(manifest):
     unseen = [place for place, row in enumerate(real.rows) if not row["seen"]]
     made[unseen] = 0
     table = obedience(made, real)
-    assert [table[name]["all"] for name in ("seen", "unseen", "real clips")] == [1, 0, 1]
-    assert table["mean"]["all"] == pytest.approx(1 - len(unseen) / len(real.rows))
+    assert [table[name]["together"] for name in ("seen", "unseen", "real clips")] == [1, 0, 1]
+    assert table["mean"]["together"] == pytest.approx(1 - len(unseen) / len(real.rows))
 
 
 def test_rows_of_one_moving_shape(manifest):
@@ -185,7 +185,7 @@ def test_a_look_during_training(manifest, tmp_path, kind):
     real = real_of(manifest, "validation")
     report = look(kind(real), real, tmp_path / "samples", "first")
     assert report.measures.keys() == {"nearest_sample", "diversity", "movement", *PIXELS}
-    assert report.measures["movement"] == report.measures["all"] == 1
+    assert report.measures["movement"] == report.measures["together"] == 1
     shown = np.asarray(Image.open(tmp_path / "samples" / "first.png"))
     assert np.array_equal(report.pictures["true, made"], shown.transpose(2, 0, 1))
     if kind is Paints:

@@ -15,7 +15,7 @@ from condgen.metrics.moving_shapes import measure, watch
 
 ASKED = Attributes(Shape.CIRCLE, Colour.RED, Size.SMALL, Motion.STRAIGHT, Direction.EAST)
 TIME = np.linspace(0, 1, 16)
-EVERYTHING = ("colour", "size", "shape", "motion", "direction", "all", "coherent")
+EVERYTHING = ("colour", "size", "shape", "motion", "direction", "together", "coherent")
 
 
 def clip_along(x, y, attributes=ASKED, radius=5.5 / 64):
@@ -54,7 +54,7 @@ def test_another_value_is_seen_as_such_and_nothing_else(field):
     radius = {Size.SMALL: 6, Size.LARGE: 9}[other.size] / 64
     path = random_path(other, radius, 16, np.random.default_rng(0))
     shares = measure(draw([MovingShape(other, radius, path)], 64)[None], [asked])
-    assert shares == {name: 0 if name in (field, "all") else 1 for name in EVERYTHING}
+    assert shares == {name: 0 if name in (field, "together") else 1 for name in EVERYTHING}
 
 
 @pytest.mark.parametrize("direction", Direction)

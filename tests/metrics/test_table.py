@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from condgen.metrics.table import means, unique_label
+from condgen.metrics.table import finite_or_none, means, unique_label
 
 
 def test_a_label_that_is_taken_gets_its_line():
@@ -26,3 +26,7 @@ def test_nothing_that_can_be_judged():
     (mean,), left_out = means({"a": {"snr": math.inf}})
     assert math.isnan(mean["snr"])
     assert len(left_out) == 1
+
+
+def test_json_gets_finite_numbers():
+    assert [finite_or_none(value) for value in (1.5, math.inf, math.nan)] == [1.5, None, None]

@@ -52,8 +52,19 @@ def test_shapes_types_and_that_sentences_differ(kind):
 def test_a_vector_does_not_depend_on_its_batch(kind):
     encoder, long = trained(kind), "a large red triangle and a small blue disc"
     alone = encoder.encode(["a red disc"])
-    together = encoder.encode([*CAPTIONS * 6, long, "a red disc"])  # more than a portion
+    more = [f"{one} {other}" for one in CAPTIONS for other in CAPTIONS]
+    together = encoder.encode([*more, long, "a red disc"])  # more than a portion
     torch.testing.assert_close(together[-1:], alone)
+
+
+def test_equal_sentences_are_computed_once(monkeypatch):
+    encoder, read = trained(EncoderKind.WORD_CNN_RNN), []
+    tokenize = encoder.tokenize
+    monkeypatch.setattr(encoder, "tokenize", lambda sentences: read.extend(sentences) or tokenize(sentences))
+    once, again, other = encoder.encode(["a red disc", "a red disc", "a blue disc"])
+    assert read == ["a red disc", "a blue disc"]
+    assert once.equal(again)
+    assert not once.equal(other)
 
 
 @every_kind

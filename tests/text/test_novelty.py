@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from condgen.data.manifest import Row
 from condgen.text.encoder import EncoderKind, SentenceEncoder, TextConfig, build
-from condgen.text.novelty import NAMED, new_words
+from condgen.text.novelty import NAMED, new_words, remarks
 
 
 @pytest.fixture
@@ -46,3 +51,12 @@ def test_nothing_is_said_of_known_words_or_by_an_encoder_without_a_vocabulary(en
     assert new_words(SentenceEncoder(4), ["a toucan"]) == ""
     encoder.known.write(b"")
     assert new_words(encoder, ["a toucan"]) == ""
+
+
+def test_remarks_are_by_the_length_that_goes_on():
+    text = TextConfig(kind=EncoderKind.WORD_VECTORS, width=2, length=3)
+    folder = SimpleNamespace(config=SimpleNamespace(text=text), fill=lambda encoder, _: encoder.learn_vocabulary(["a"]))
+    rows = [Row({"captions": ["a a a a"]}, Path("m.jsonl"), 1)]
+    assert remarks(folder, SimpleNamespace(text=replace(text, length=4)), rows) == []
+    (line,) = remarks(folder, SimpleNamespace(text=text), rows)
+    assert line == "1 of 1 captions are longer than the 3 words that are read; set model.text.length=4"

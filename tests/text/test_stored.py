@@ -91,3 +91,5 @@ def test_word_vectors_need_captions_alone_and_keep_those_of_the_model(monkeypatc
     tuned = encoder_for(run_config(text, tmp_path / "model"), ["a yellow disc"])
     assert tuned.unknown_words("a yellow, red or green disc") == ["or", "green"]
     assert torch.equal(tuned.encode(SENTENCES), encoder.encode(SENTENCES))
+    longer = encoder_for(run_config(replace(text, length=30), tmp_path / "model"), SENTENCES)
+    assert torch.equal(longer.encode(SENTENCES), encoder.encode(SENTENCES))

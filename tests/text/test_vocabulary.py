@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from safetensors.torch import load, save
 from torch import nn
 
+from condgen.errors import UserError
 from condgen.text.vocabulary import StoredBytes, Words
 
 SENTENCES = ["a red bird", "a blue bird", "A bird, Red"]
@@ -25,6 +27,15 @@ def test_words_are_listed_by_frequency():
 def test_unknown_words_are_named_once():
     assert learned().unknown("a Yellow, yellow bird and a RED") == ["yellow", "and"]
     assert Words().unknown("a yellow bird") == []  # nothing learned, so nothing is known to be unknown
+
+
+def test_codes_of_words():
+    words = learned(2)  # a, bird
+    assert words.codes(["A red bird flies", "bird"], 3).tolist() == [[2, 1, 3], [3, 0, 0]]
+    with pytest.raises(UserError, match="has no words"):
+        words.codes(["a", "?!"], 3)
+    with pytest.raises(UserError, match="no vocabulary yet"):
+        Words().codes(["a"], 3)
 
 
 def test_bytes_travel_with_the_weights_whatever_their_length():

@@ -79,8 +79,6 @@ def test_what_it_cannot_read(text, message):
 
 
 def test_files_that_are_none(tmp_path, glove):
-    with pytest.raises(UserError, match="no vocabulary yet"):
-        WordVectors().tokenize(["red"])
     with pytest.raises(UserError, match=r"cannot be read \(No such file"):
         learned(tmp_path / "none.txt")
     with pytest.raises(UserError, match=r"line 2 has 2 numbers, the config 300; set model.text.width=2"):

@@ -14,7 +14,8 @@ from torch import Tensor
 from condgen.adversarial.trainer import Trainer
 from condgen.conditioning.condition import Condition
 from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig
-from condgen.data.labelled_images import UNLABELLED, Dataset, to_unit_range
+from condgen.data.image import to_signed
+from condgen.data.labelled_images import UNLABELLED, Dataset
 from condgen.runtime.engine import Engine
 from condgen.runtime.model_folder import ModelFolder
 from condgen.tasks.ali.data import Batch, DataConfig
@@ -106,7 +107,7 @@ def quality(device: torch.device, manifest: Path) -> Iterator[str]:
     if config.classes:
         pictures = pictures.labelled()
         labels = [config.classes[label] for label in pictures.labels]
-    images = to_unit_range(pictures.images)
+    images = to_signed(pictures.images)
     for precision in (Precision.FLOAT32, Precision.AUTO):
         reconstruct = Pipeline(generator, config, device=str(device), precision=precision)
         errors.append((reconstruct(images, labels) - images).abs().mean().item())

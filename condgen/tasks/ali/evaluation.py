@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from condgen.adversarial.task import Report
-from condgen.data.labelled_images import UNLABELLED, to_unit_range
+from condgen.data.image import to_signed
+from condgen.data.labelled_images import UNLABELLED
 from condgen.data.manifest import Manifest
 from condgen.data.picture_grid import grid
 from condgen.errors import UserError
@@ -64,7 +65,7 @@ def picture(pipeline: Pipeline, pictures: Dataset) -> np.ndarray:
     """Rows of originals, each above its reconstructions, and below them rows of samples: uint8 (H, W, 3)."""
     count = min(_COLUMNS * _ROWS, len(pictures))
     some = torch.arange(count) * len(pictures) // count  # from all over: neighbours may be of one class
-    originals = to_unit_range(pictures.images[some])
+    originals = to_signed(pictures.images[some])
     made = pipeline(originals, names_of(pictures.labels[some], pipeline))
     pairs = zip(originals.split(_COLUMNS), made.split(_COLUMNS), strict=True)
     rows = [part for pair in pairs for part in (_filled(pair[0]), _filled(pair[1]))]
@@ -100,7 +101,7 @@ def measure(pipeline: Pipeline, pictures: Dataset, judge: Judge | None) -> dict[
     sample_share: share that are judged to be of this class; and
     sample_sure: share of them of which the judge is sure (a probability of `SURE` or more).
     """
-    originals = to_unit_range(pictures.images)
+    originals = to_signed(pictures.images)
     made = pipeline.reconstruct(originals, names_of(pictures.labels, pipeline))
     error = (made - originals).abs().mean((1, 2, 3)).numpy()
     if judge is None:
@@ -202,7 +203,7 @@ def _with_svm(
 
 def _examples(pictures: Dataset, compute: Callable[[Tensor], Tensor]) -> Examples:
     def features(rows: np.ndarray) -> np.ndarray:
-        return compute(to_unit_range(pictures.images[torch.from_numpy(rows)])).numpy()
+        return compute(to_signed(pictures.images[torch.from_numpy(rows)])).numpy()
 
     return Examples(features, pictures.labels.numpy())
 

@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from condgen.data.image import fit, read, read_rgb
-from condgen.data.labelled_images import to_unit_range
+from condgen.data.image import fit, read, read_rgb, to_signed
 from condgen.errors import UserError
 from condgen.latent.editing import Constraint, oriented_gradients
 from condgen.tasks.ali.networks import SIZE
@@ -77,4 +76,4 @@ def read_layer(path: Path, photo: Path, image_channels: int) -> Layer:
         raise UserError(f"{path}: nothing is painted in the square in its middle, which is all that the model sees")
     image = Image.fromarray(fitted[..., :3]).convert("L" if image_channels == 1 else "RGB")
     pixels = torch.from_numpy(np.array(image)).view(SIZE, SIZE, image_channels)
-    return Layer(to_unit_range(pixels.permute(2, 0, 1)), torch.tensor(fitted[..., 3]) / 255)
+    return Layer(to_signed(pixels.permute(2, 0, 1)), torch.tensor(fitted[..., 3]) / 255)

@@ -17,9 +17,8 @@ from condgen.conditioning.condition import Condition
 from condgen.conditioning.encoders import label_condition
 from condgen.config import Precision
 from condgen.data.files import write_atomically
-from condgen.data.image import Picture, fit, from_tensor, read, read_rgb
+from condgen.data.image import Picture, fit, from_tensor, read, read_rgb, to_signed
 from condgen.data.image_output import refuse_unwritable, write
-from condgen.data.labelled_images import to_unit_range
 from condgen.latent import projection
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.ali.networks import SIZE, Generator
@@ -137,7 +136,7 @@ class Pipeline:
         """
         image = Image.fromarray(fit(read_rgb(path), SIZE)).convert("L" if self.image_channels == 1 else "RGB")
         pixels = torch.from_numpy(np.array(image)).view(1, SIZE, SIZE, self.image_channels)
-        return to_unit_range(pixels.permute(0, 3, 1, 2))
+        return to_signed(pixels.permute(0, 3, 1, 2))
 
     def encode_file(self, source: Path, target: Path, *, label: str | None = None) -> None:
         """Write latent vector `z` (Z,) and `features` (F,) of a picture as NumPy's .npz.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
@@ -121,7 +121,7 @@ class ALI(Task):
                 encoded, decoded = self.generator(batch.image, noise, condition)
             made = (encoded, noise, decoded)
         real, fake = self._judge(batch, made, condition)
-        diversity = pairwise_distance(made[2]) / pairwise_distance(batch.image)
+        diversity = relative_diversity(made[2], batch.image)
         self.observe(lead=health.lead(real, fake), diversity=diversity)
         return {"adversarial": self.objective.discriminator(real, fake)}
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from condgen.adversarial.objectives import ENERGIES, ObjectiveName, objective
 from condgen.conditioning.encoders import CodeSpace
+from condgen.errors import refuse_below
 from condgen.tasks.class_conditional.discriminator import Discriminator, Judging
 from condgen.tasks.class_conditional.networks import (
     STEPS,
@@ -114,11 +115,8 @@ class Config:
             raise ValueError(f"size must be one of {', '.join(map(str, STEPS))} and image_channels 1 or 3")
         if len(set(self.classes)) != len(self.classes) or len(self.classes) == 1:
             raise ValueError(f"classes must be two names or more, each once, got {self.classes}")
-        if self.critic_steps < 1:
-            raise ValueError(f"critic_steps must be 1 or more, got {self.critic_steps}")
-        for name in ("penalty_weight", "class_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 1, "critic_steps")
+        refuse_below(self, 0, "penalty_weight", "class_weight")
         objective(self.objective, **self.objective_settings)  # says what is wrong with them
         self.codes.space  # noqa: B018  says what is wrong with it
         self._refuse_clashes()

@@ -146,4 +146,4 @@ def take_apart(judgement: Judgement, count: int) -> tuple[Judgement, Judgement]:
 
 
 def _rows(code: CodePrediction, rows: slice) -> CodePrediction:
-    return CodePrediction(tuple(one[rows] for one in code.class_logits), code.mean[rows], code.log_deviation[rows])
+    return CodePrediction(tuple(one[rows] for one in code.class_logits), code.mean[rows])

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from condgen.adversarial.task import Report
 from condgen.data import picture_grid
-from condgen.data.labelled_images import DataConfig, Dataset, to_unit_range
+from condgen.data.image import to_signed
+from condgen.data.labelled_images import DataConfig, Dataset
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
 from condgen.metrics.judge import Judge
@@ -83,7 +84,7 @@ def measure(pipeline: Pipeline, pictures: Dataset, judge: Judge | None) -> dict[
     error_rate: share of the pictures whose class a semi-supervised discriminator gets wrong.
     """
     table = {ALL: {}} if judge is None else _judged(pipeline, pictures, judge)
-    config, images, known = pipeline.config, to_unit_range(pictures.images), bool(pictures.classes)
+    config, images, known = pipeline.config, to_signed(pictures.images), bool(pictures.classes)
     if config.discriminator.judging is Judging.CLASSES_AND_FAKE and known:
         wrong = pipeline.classify(images).argmax(1) != pictures.labels
         table[ALL]["error_rate"] = float(wrong.double().mean())
@@ -104,7 +105,7 @@ def _judged(pipeline: Pipeline, pictures: Dataset, judge: Judge) -> dict[str, di
             table[name] = {"share": float((named == name).mean())}
         elif name in pipeline.classes:
             table[name] = {"label_accuracy": float((named[np.array(labels) == name] == name).mean())}
-    table[ALL] = {"frechet_distance": judge.frechet_distance(samples, to_unit_range(pictures.images))}
+    table[ALL] = {"frechet_distance": judge.frechet_distance(samples, to_signed(pictures.images))}
     if labels is not None:
         table[ALL]["label_accuracy"] = float((named == np.array(labels)).mean())
     return table

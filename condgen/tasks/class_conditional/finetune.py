@@ -14,7 +14,8 @@ from torch import Tensor
 
 from condgen.data import picture_grid
 from condgen.data.findings import WHOLE_FILE, Finding
-from condgen.data.labelled_images import Dataset, to_unit_range
+from condgen.data.image import to_signed
+from condgen.data.labelled_images import Dataset
 from condgen.data.labelled_preparation import find_classes, read_pictures, write_pictures
 from condgen.data.left_out import findings_of
 from condgen.data.manifest import Manifest, Split
@@ -136,7 +137,7 @@ def measure(pipeline: Pipeline, config: RunConfig) -> tuple[dict[str, dict[str, 
         missing = ["label_accuracy, frechet_distance: missing (name a classifier of your classes: data.judge=MODEL)"]
     left_out, known = (_pictures(pipeline, config, split) for split in (Split.VALIDATION, Split.TRAIN))
     table[MEAN][NEAREST] = _nearest(left_out, _samples(pipeline))
-    table["mean of training pictures"] = {NEAREST: _nearest(left_out, (to_unit_range(known.images), known.labels))}
+    table["mean of training pictures"] = {NEAREST: _nearest(left_out, (to_signed(known.images), known.labels))}
     return table, missing
 
 
@@ -154,7 +155,7 @@ def _samples(pipeline: Pipeline) -> tuple[Tensor, Tensor]:
 
 def _nearest(pictures: Dataset, among: tuple[Tensor, Tensor]) -> float:
     samples, labels = among
-    wanted, found = to_unit_range(pictures.images), []
+    wanted, found = to_signed(pictures.images), []
     for image, label in zip(wanted, pictures.labels, strict=True):
         errors = (samples[labels == label] - image).square().flatten(1).mean(1)
         found.append(errors.min().sqrt() if len(errors) else torch.tensor(torch.nan))

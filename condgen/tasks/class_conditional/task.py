@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import mean_feature_matching, pairwise_distance
+from condgen.adversarial.diversity import mean_feature_matching, relative_diversity
 from condgen.adversarial.objectives import (
     ENERGIES,
     BoundaryEquilibrium,
@@ -129,7 +129,7 @@ class ClassConditional(Task):
                 losses["class"] = config.class_weight * F.cross_entropy(named.float(), batch.labelled_label)
         self._energies = (real.detach(), made.detach())
         sign = -1 if config.objective in ENERGIES else 1  # a real picture has the lower energy
-        diversity = pairwise_distance(fake) / pairwise_distance(batch.image)
+        diversity = relative_diversity(fake, batch.image)
         self.observe(lead=health.lead(sign * real, sign * made), diversity=diversity)
         return losses | self._code_loss(fake_judged, code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from condgen.errors import refuse_below
 from condgen.tasks.clip_classifier.networks import REDUCTION, Classifier
 
 
@@ -32,9 +33,7 @@ class Config:
             raise ValueError(f"size must be a multiple of {REDUCTION}, got {self.size}")
         if self.stride < 0:
             raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
-        for name in ("frames", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        refuse_below(self, 1, "frames", "width")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
 

@@ -18,11 +18,12 @@ from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import check, loading
 from condgen.data.check import Demands
-from condgen.data.clip_windows import CLIP, ClipWindows, needed, to_signed
+from condgen.data.clip_windows import CLIP, ClipWindows, needed
+from condgen.data.image import to_signed
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media
-from condgen.errors import UserError
+from condgen.errors import UserError, refuse_below
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -41,10 +42,8 @@ class DataConfig:
     validation_clips: int = 500  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        if self.validation_clips < 1:
-            raise ValueError(f"validation_clips must be 1 or more, got {self.validation_clips}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "validation_clips")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from condgen.data import check, loading
+from condgen.data import loading
 from condgen.data.check import Demands, Pair
 from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
@@ -103,15 +103,6 @@ def demands(config: RunConfig) -> Demands:
         domains=tuple(Domain),
         splits=splits,
     )
-
-
-def require_good(config: RunConfig) -> None:
-    """Check the run's data before its first step.
-
-    Raises:
-        UserError: there are bad rows; a table names them.
-    """
-    check.require_good(Manifest.read(config.data.manifest), demands(config))
 
 
 def open_split(config: RunConfig, split: str) -> TorchDataset:

@@ -21,6 +21,7 @@ from condgen.adversarial.task import Losses, Task, Turn
 from condgen.data.media import Media
 from condgen.data.mel import MelConfig
 from condgen.data.pairs import Domain
+from condgen.errors import refuse_below
 from condgen.networks.translation import (
     DiscriminatorConfig,
     GeneratorConfig,
@@ -79,9 +80,7 @@ class Config:
         for name in ("channels_a", "channels_b"):
             if getattr(self, name) not in (1, 3):
                 raise ValueError(f"{name} must be 1 (grey) or 3 (RGB), got {getattr(self, name)}")
-        for name in ("cycle_weight", "identity_weight", "feature_matching_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "cycle_weight", "identity_weight", "feature_matching_weight")
         if self.pool < 0:
             raise ValueError(f"pool must be 0 or more, got {self.pool}")
         if self.medium is Media.IMAGE and self.generator.dimensions != 2:

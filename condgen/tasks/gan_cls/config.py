@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from condgen.adversarial.objectives import ENERGIES, ObjectiveName
+from condgen.errors import refuse_below
 from condgen.tasks.gan_cls.filtered import FilteredDiscriminator
 from condgen.tasks.gan_cls.networks import SIZE, Discriminator, Generator, first_trunk
 from condgen.tasks.gan_cls.second_stage import SECOND_SIZE, SecondGenerator, second_trunk
@@ -21,7 +22,7 @@ class GeneratorConfig:
     augmented: bool = False  # conditioning augmentation, as StackGAN has it in both stages
 
     def __post_init__(self):
-        _refuse_below_one(self, "noise_channels", "text_code", "width")
+        refuse_below(self, 1, "noise_channels", "text_code", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class DiscriminatorConfig:
     text_filters: int = 0  # that a sentence makes for the features of 16x16, as in TFGAN (32); 0: none, as published
 
     def __post_init__(self):
-        _refuse_below_one(self, "text_code", "width")
+        refuse_below(self, 1, "text_code", "width")
         if self.text_filters < 0:
             raise ValueError(f"text_filters must not be negative, got {self.text_filters}")
 
@@ -50,7 +51,7 @@ class SecondStageConfig:
     discriminator_width: int = 64
 
     def __post_init__(self):
-        _refuse_below_one(self, "text_code", "generator_width", "residual_blocks", "discriminator_width")
+        refuse_below(self, 1, "text_code", "generator_width", "residual_blocks", "discriminator_width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +75,7 @@ class Config:
         for name in ("wrong_weight", "interpolation"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("interpolation_weight", "augmentation_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "interpolation_weight", "augmentation_weight")
         if self.objective in ENERGIES:
             raise ValueError(f"objective {self.objective} judges energies, and this discriminator gives logits")
         if self.text_trained and self.text.fixed:
@@ -124,9 +123,3 @@ def build_second_discriminator(config: Config) -> Discriminator:
     own = config.second_stage
     trunk, channels = second_trunk(own.discriminator_width)
     return Discriminator(trunk, channels, config.text.width, text_code=own.text_code, text_norm=False)
-
-
-def _refuse_below_one(config: object, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be 1 or more, got {getattr(config, name)}")

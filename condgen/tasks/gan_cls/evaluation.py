@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import neighbour_distance
 from condgen.adversarial.task import Report
 from condgen.conditioning.condition import Condition
 from condgen.data import picture_grid
 from condgen.data.captions import Captions, sentences_of, spread
+from condgen.data.image import to_signed
 from condgen.data.manifest import Manifest, Row, Split
-from condgen.data.translation_images import RGB, read_picture, to_signed
+from condgen.data.translation_images import RGB, read_picture
 from condgen.metrics.captioned_shapes import look
 from condgen.metrics.translated_pictures import FID, KID, SetDistances, refuse_unknown
 from condgen.tasks.gan_cls.pipeline import Pipeline
@@ -135,8 +136,8 @@ def measure(pipeline: Pipeline, real: Captioned) -> dict[str, float]:
     for vector, image in zip(pipeline.vectors(real.sentences), real.images, strict=True):
         made = pipeline.draw_vectors(vector.expand(SAMPLES, -1), noise)
         nearest.append((made - image).square().flatten(1).mean(1).min().sqrt())
-        differences.append(pairwise_distance(made))
-    diversity = torch.stack(differences).mean() / pairwise_distance(real.images)
+        differences.append(neighbour_distance(made))
+    diversity = torch.stack(differences).mean() / neighbour_distance(real.images)
     return {"nearest_sample": float(torch.stack(nearest).mean()), "diversity": float(diversity)}
 
 

@@ -108,8 +108,7 @@ class Pipeline:
         Raises:
             UserError: a sentence is empty or holds nothing that the encoder can read.
         """
-        places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
-        return self.text_encoder.encode(list(places))[[places[sentence] for sentence in sentences]]
+        return self.text_encoder.encode(sentences)
 
     def noise(self, numbers: Sequence[int], seed: int = 0) -> Tensor:
         """N(0, 1) of each number, (N, noise_channels): it depends on number and seed alone."""

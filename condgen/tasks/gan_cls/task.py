@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.judging import matching_aware_losses
-from condgen.conditioning.sentence import interpolated
+from condgen.conditioning.sentence import interpolated, sentence_condition
 from condgen.tasks.gan_cls.config import (
     Config,
     build_discriminator,
@@ -26,13 +26,12 @@ from condgen.tasks.gan_cls.config import (
 )
 from condgen.tasks.gan_cls.networks import Drawn
 from condgen.text import encoder as text
-from condgen.text.encoder import Tokens
 from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
     from condgen.data.captioned_images import Batch, TokenBatch
-    from condgen.tasks.gan_cls.data import SentenceDataset
+    from condgen.tasks.gan_cls.data import Dataset
 
 FIRST, SECOND = ("generator", "discriminator"), ("second_generator", "second_discriminator")
 """The players of each stage."""
@@ -82,9 +81,9 @@ class GanCls(Task):
         if model.second_stage and not config.start_from:
             raise ValueError("model.second_stage needs a trained first stage: start_from=RUN/model")
 
-    def prepare(self, dataset: SentenceDataset) -> None:
+    def prepare(self, dataset: Dataset) -> None:
         """Take over the words that the data set's encoder knows; the weights come by `start_from`, or are learned."""
-        self.text_encoder.take_vocabulary(dataset.text_encoder)
+        self.text_encoder.take_vocabulary(dataset.text.encoder)
 
     def turns(self) -> list[Turn]:
         """The generator first, whose fakes then serve the discriminator."""
@@ -125,7 +124,7 @@ class GanCls(Task):
         """
         config, count = self.config, len(batch)
         with torch.no_grad():
-            condition = self._right(batch)
+            condition = sentence_condition(self.text_encoder, batch)
         told = condition
         if config.interpolation_weight:
             between = Condition(vector=interpolated(condition.vector, config.interpolation))
@@ -147,7 +146,7 @@ class GanCls(Task):
 
     def discriminator_loss(self, batch: Batch | TokenBatch) -> Losses:
         """Right, wrong and fake pairs apart, for batch norm's sake; the real pictures go through the trunk once."""
-        config, condition = self.config, self._right(batch)
+        config, condition = self.config, sentence_condition(self.text_encoder, batch)
         fake = self.handed_over(batch)
         if fake is None:
             with torch.no_grad():
@@ -155,23 +154,13 @@ class GanCls(Task):
         features = self.judge.trunk(batch.image)
         right, mismatched = self.judge.judge(features, condition), {}
         if config.wrong_weight:
-            wrong = self.judge.judge(features, self._wrong(batch))
+            wrong = self.judge.judge(features, sentence_condition(self.text_encoder, batch, wrong=True))
             mismatched["wrong_text"] = (wrong, config.wrong_weight)
             self.observe(right_above_wrong=(right > wrong).float().mean())
         made = self.judge(fake, condition)
-        diversity = pairwise_distance(fake) / pairwise_distance(batch.image)
+        diversity = relative_diversity(fake, batch.image)
         self.observe(lead=health.lead(right, made), diversity=diversity)
         return matching_aware_losses(self.objective, right, made, mismatched)
-
-    def _right(self, batch: Batch | TokenBatch) -> Condition:
-        if not self.config.text_trained:
-            return Condition(vector=batch.text)
-        return Condition(vector=self.text_encoder(Tokens(batch.codes, batch.mask)).vector)
-
-    def _wrong(self, batch: Batch | TokenBatch) -> Condition:
-        if not self.config.text_trained:
-            return Condition(vector=batch.wrong_text)
-        return Condition(vector=self.text_encoder(Tokens(batch.wrong_codes, batch.wrong_mask)).vector)
 
 
 TASK = GanCls

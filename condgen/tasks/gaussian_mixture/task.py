@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import ObjectiveName, objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.tasks.gaussian_mixture.networks import DIMENSIONS, Decoder, Discriminator, Encoder, Generator
@@ -129,7 +129,7 @@ class GaussianMixture(Task):
             with torch.no_grad():
                 made = self.make(batch)
         real, fake = self._judge(*made)
-        diversity = pairwise_distance(made[1][:, :DIMENSIONS]) / pairwise_distance(batch.point)
+        diversity = relative_diversity(made[1][:, :DIMENSIONS], batch.point)
         self.observe(lead=health.lead(real, fake), diversity=diversity)
         return {"adversarial": self.objective.discriminator(real, fake)}
 

@@ -12,13 +12,13 @@ from PIL import Image
 
 from condgen.adversarial.task import Report
 from condgen.data import picture_grid
-from condgen.data.captioned_images import displayed_size
 from condgen.data.captions import sentences_of, spread
 from condgen.data.draw_requests import Place, Request
+from condgen.data.image import displayed_size, to_signed
 from condgen.data.locations import WHOLE, Window, location_of
 from condgen.data.manifest import Manifest, Row
 from condgen.data.picture_grid import to_uint8
-from condgen.data.translation_images import RGB, read_picture, to_signed
+from condgen.data.translation_images import RGB, read_picture
 from condgen.metrics.judge import Judge
 from condgen.metrics.translated_pictures import FID, KID, SetDistances, refuse_unknown
 from condgen.tasks.gawwn.obedience import are_shapes, cases_of, ceiling, measure

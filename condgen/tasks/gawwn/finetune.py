@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from condgen.data import picture_grid
-from condgen.data.captioned_preparation import prepare as prepare_captioned
+from condgen.data import captioned_preparation, picture_grid
 from condgen.data.captions import sentences_of, spread
 from condgen.data.draw_requests import Place
 from condgen.data.findings import Finding
@@ -40,9 +39,7 @@ def prepare(source: Path, output: Path, model: Config, *, fraction: float, seed:
     Raises:
         UserError: there are no captioned pictures, or a split is left without one.
     """
-    return prepare_captioned(
-        source, output, fraction=fraction, seed=seed, keypoints=(), needs_box=False, needs_keypoints=False
-    )
+    return captioned_preparation.prepare(source, output, fraction=fraction, seed=seed)
 
 
 def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dict[str, Any], list[str]]:

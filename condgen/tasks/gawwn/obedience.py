@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from condgen.data.captioned_images import displayed_size
 from condgen.data.captioned_shapes import DrawnFigure
 from condgen.data.captions import sentences_of
 from condgen.data.draw_requests import Place, Request
 from condgen.data.figures import Figure
+from condgen.data.image import displayed_size
 from condgen.data.locations import WHOLE, Window, location_of
 from condgen.data.manifest import Row
 from condgen.data.picture_grid import to_uint8

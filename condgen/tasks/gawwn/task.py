@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import objective, refuse_misuse
 from condgen.adversarial.penalties import r1
 from condgen.adversarial.task import Losses, Task, Turn
@@ -104,8 +104,8 @@ class Gawwn(Task):
             raise ValueError("batch norm needs two pictures or more at once: trainer.batch_size, trainer.micro_batches")
 
     def prepare(self, dataset: Dataset) -> None:
-        """The sentences' encoder is the one that the vectors are from."""
-        self.text_encoder.load_state_dict(dataset.text_encoder.state_dict())
+        """Take over the words that the data set's encoder knows; the weights come by `start_from`."""
+        self.text_encoder.take_vocabulary(dataset.text.encoder)
 
     def turns(self) -> list[Turn]:
         """Once each, the generator first: its fakes then serve the discriminator."""
@@ -155,7 +155,7 @@ class Gawwn(Task):
         logits = self._judge_all(form, batch.image, fake, told)
         weights = {"wrong_text": config.wrong_text_weight, "wrong_place": config.wrong_place_weight}
         mismatched = {name: (logits[name], weight) for name, weight in weights.items() if weight}
-        self.observe(diversity=pairwise_distance(fake) / pairwise_distance(batch.image))
+        self.observe(diversity=relative_diversity(fake, batch.image))
         self._observe_lead(form, logits["real"], logits["fake"])
         return matching_aware_losses(self.objective, logits["real"], logits["fake"], mismatched)
 

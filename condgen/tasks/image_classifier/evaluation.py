@@ -14,7 +14,7 @@ from torch import Tensor
 
 from condgen.adversarial.task import Report
 from condgen.data import picture_grid
-from condgen.data.labelled_images import to_unit_range
+from condgen.data.image import to_signed
 from condgen.data.manifest import Manifest
 from condgen.errors import UserError
 from condgen.tasks.image_classifier.data import DataConfig, Dataset, open_split
@@ -38,7 +38,7 @@ class Evaluation:
     def __call__(self, task: ImageClassifier, folder: Path, name: str) -> Report:
         """Measures, and the surest mistakes in `folder/name.png`."""
         classify = Pipeline(task.classifier, task.config, device=self.config.trainer.device)
-        probabilities = classify(to_unit_range(self.pictures.images))
+        probabilities = classify(to_signed(self.pictures.images))
         measures = {
             "error_rate": float(_wrong(probabilities, self.pictures.labels).double().mean()),
             "cross_entropy": float(F.nll_loss(probabilities.clamp_min(1e-12).log(), self.pictures.labels)),
@@ -61,7 +61,7 @@ def mistakes(pictures: Dataset, probabilities: Tensor) -> np.ndarray | None:
     names = pictures.classes
     captions = [f"{names[pictures.labels[row]]}, not {names[taken_for[row]]}" for row in rows.tolist()]
     scale = -(-_SIDE // pictures.images.shape[-1])
-    return picture_grid.grid(to_unit_range(pictures.images[rows]), _COLUMNS, captions=captions, scale=scale)
+    return picture_grid.grid(to_signed(pictures.images[rows]), _COLUMNS, captions=captions, scale=scale)
 
 
 def evaluate(
@@ -82,7 +82,7 @@ def evaluate(
         classes=config.classes,
         split=split,
     ).labelled()
-    wrong = _wrong(pipeline(to_unit_range(pictures.images)), pictures.labels).double()
+    wrong = _wrong(pipeline(to_signed(pictures.images)), pictures.labels).double()
     table = {}
     for index, name in enumerate(config.classes):
         of_class = wrong[pictures.labels == index]

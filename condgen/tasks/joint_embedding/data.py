@@ -16,7 +16,7 @@ from condgen.data.captions import Captions, CaptionTokens, class_of
 from condgen.data.findings import Finding, print_findings, refuse
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Split
-from condgen.errors import UserError
+from condgen.errors import UserError, refuse_below
 from condgen.tasks.joint_embedding.config import ImageEncoderKind
 from condgen.tasks.joint_embedding.views import Views, read_features
 
@@ -40,8 +40,7 @@ class DataConfig:
     validation_captions: int = 0  # so many sentences a class make its vector there; 0: all
 
     def __post_init__(self):
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
+        refuse_below(self, 0, "cache_gigabytes")
         if self.validation_images < 2:
             raise ValueError(f"validation_images must be 2 or more, got {self.validation_images}")
         if self.validation_captions < 0:
@@ -65,7 +64,7 @@ class Dataset(TorchDataset):
         together: pictures that share no class: those of one iteration, over all processes and micro-batches.
 
     Attributes:
-        text_encoder: knows the sentences' words; the task takes them over.
+        text: the sentences; the task takes their encoder's words over.
         classes: names, sorted.
 
     Raises:
@@ -73,14 +72,13 @@ class Dataset(TorchDataset):
     """
 
     def __init__(self, config: DataConfig, model: Config, text_encoder: SentenceEncoder, *, together: int):
-        self.config, self.text_encoder, self.together = config, text_encoder, together
+        self.config, self.together = config, together
         captions = Captions.read(config.manifest, Split.TRAIN)
         self.members = members(captions)
         self.classes = tuple(self.members)
         if len(self.classes) < together:
             raise UserError(_too_few(config.manifest, len(self.classes), together))
-        tokens = text_encoder.tokenize(captions.sentences)
-        self.text = CaptionTokens(captions, tokens.codes, tokens.mask)
+        self.text = CaptionTokens(captions, *text_encoder.tokenize(captions.sentences), text_encoder)
         self.views = Views(model.image, captions.rows, width=model.text.width, cache_gigabytes=config.cache_gigabytes)
 
     def __len__(self) -> int:
@@ -153,15 +151,17 @@ def open_split(config: RunConfig, split: str) -> Dataset:
         UserError: as `Dataset`; or there is no encoder in the model that the run starts from.
     """
     from condgen.text.encoder import build
-    from condgen.text.stored import encoder_for
+    from condgen.text.stored import encoder_for, note_cut
 
     if split != Split.TRAIN:
         raise ValueError(f"only training draws pictures and sentences, got {split!r}")
+    sentences = Captions.read(config.data.manifest, split).sentences
     if config.start_from:
         encoder = encoder_for(config)  # its words keep their numbers: its weights go with them
     else:
         encoder = build(config.model.text)
-        encoder.learn_vocabulary(Captions.read(config.data.manifest, split).sentences)
+        encoder.learn_vocabulary(sentences)
+    note_cut(config, encoder, sentences)
     return Dataset(config.data, config.model, encoder, together=config.trainer.batch_size)
 
 

@@ -47,7 +47,7 @@ class JointEmbedding(Task):
             build_image_encoder(config.model.image, config.model.text.width)
 
     def prepare(self, dataset: Dataset) -> None:
-        self.text_encoder.take_vocabulary(dataset.text_encoder)
+        self.text_encoder.take_vocabulary(dataset.text.encoder)
 
     def turns(self) -> list[Turn]:
         return [Turn(TEXT, self.embedding_loss, also=self.players(self.config)[1:])]

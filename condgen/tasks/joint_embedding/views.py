@@ -11,10 +11,10 @@ from torch import Tensor, from_numpy
 
 from condgen.data.decoded import DecodedCache
 from condgen.data.files import opened
-from condgen.data.image import read_rgb
+from condgen.data.image import read_rgb, to_signed
 from condgen.data.locations import box_of
 from condgen.data.manifest import Row
-from condgen.data.translation_images import same_crop, to_signed
+from condgen.data.translation_images import same_crop
 from condgen.errors import UserError
 from condgen.tasks.joint_embedding.config import ImageEncoderConfig, ImageEncoderKind
 

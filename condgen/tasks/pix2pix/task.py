@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from condgen.adversarial import health
 from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.task import Losses, Task, Turn
+from condgen.errors import refuse_below
 from condgen.networks.blocks import Norm
 from condgen.networks.translation import (
     Architecture,
@@ -50,9 +51,7 @@ class Config:
         for name in ("input_channels", "output_channels"):
             if getattr(self, name) not in (1, 3):
                 raise ValueError(f"{name} must be 1 (grey) or 3 (RGB), got {getattr(self, name)}")
-        for name in ("adversarial_weight", "l1_weight", "feature_matching_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "adversarial_weight", "l1_weight", "feature_matching_weight")
         if self.generator.dimensions != 2:
             raise ValueError("generator.dimensions must be 2 for pictures")
         if not self.l1_weight and not self.adversarial_weight:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from condgen.data import audio, check, loading
+from condgen.data import audio, loading
 from condgen.data.check import Demands, Pair
 from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media
-from condgen.errors import UserError
+from condgen.errors import UserError, refuse_below
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -44,10 +44,8 @@ class DataConfig:
     def __post_init__(self):
         if self.hop < 1:
             raise ValueError(f"hop must be 1 sample or more, got {self.hop}")
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        if self.validation_recordings < 1:
-            raise ValueError(f"validation_recordings must be 1 or more, got {self.validation_recordings}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "validation_recordings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,15 +176,6 @@ def demands(config: RunConfig) -> Demands:
         apart=("speaker",),
         splits=(Split.TRAIN, Split.VALIDATION),
     )
-
-
-def require_good(config: RunConfig) -> None:
-    """Check the run's data before its first step.
-
-    Raises:
-        UserError: there are bad rows; a table names them.
-    """
-    check.require_good(Manifest.read(config.data.manifest), demands(config))
 
 
 def open_split(config: RunConfig, split: str) -> Dataset:

@@ -15,7 +15,6 @@ from condgen.adversarial.diversity import ReferenceBatch, VirtualBatchNorm
 from condgen.tasks.segan.convolution import Padding, StridedConv, TransposedConv
 
 PAPER_CHANNELS = (16, 32, 32, 64, 64, 128, 128, 256, 256, 512, 1024)
-PLUS_CHANNELS = (64, 128, 256, 512, 1024)
 
 
 class SkipMerge(StrEnum):

@@ -12,6 +12,7 @@ from torch import Tensor
 from condgen.adversarial import health
 from condgen.adversarial.objectives import ObjectiveName, objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
+from condgen.errors import refuse_below
 from condgen.tasks.segan.data import Batch
 from condgen.tasks.segan.gated import GatedGenerator
 from condgen.tasks.segan.networks import (
@@ -112,9 +113,7 @@ class Config:
             raise ValueError(f"sample_rate must be 1000 or more and window positive, got {self.sample_rate}")
         if not 0 <= self.pre_emphasis < 1:
             raise ValueError(f"pre_emphasis must lie in [0, 1), got {self.pre_emphasis}")
-        for name in ("adversarial_weight", "l1_weight", "spectral_weight", "snr_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "adversarial_weight", "l1_weight", "spectral_weight", "snr_weight")
         if self.spectral_weight and self.window <= RESOLUTIONS[-1][0] // 2:
             raise ValueError(f"spectral_weight needs a window above {RESOLUTIONS[-1][0] // 2}, got {self.window}")
         if not self.l1_weight and not self.spectral_weight and not self.snr_weight:

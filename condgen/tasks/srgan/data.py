@@ -14,11 +14,12 @@ from torch.utils.data import Dataset as TorchDataset
 from condgen.data import check, loading
 from condgen.data.check import Demands, Pair
 from condgen.data.decoded import DecodedCache
-from condgen.data.image import bicubic_downscale, crop_to_multiple, read_rgb
+from condgen.data.downscaling import bicubic_downscale, crop_to_multiple
+from condgen.data.image import read_rgb
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media
-from condgen.errors import UserError
+from condgen.errors import UserError, refuse_below
 from condgen.metrics import ssim
 
 if TYPE_CHECKING:
@@ -38,10 +39,8 @@ class DataConfig:
     def __post_init__(self):
         if self.crop < 8:
             raise ValueError(f"crop must be 8 pixels or more, got {self.crop}")
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        if self.validation_photos < 1:
-            raise ValueError(f"validation_photos must be 1 or more, got {self.validation_photos}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "validation_photos")
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from condgen.config import Precision
-from condgen.data.image import Picture, from_pillow, from_tensor, read, refuse_no_pillow_mode, to_pillow, to_tensor
+from condgen.data.image import Picture, from_tensor, read, to_tensor
 from condgen.data.image_output import refuse_unwritable, write
+from condgen.data.picture_kinds import Kind, in_its_kind
 from condgen.errors import UserError
-from condgen.runtime.device import choose_device, choose_precision
+from condgen.runtime.device import choose_device, choose_precision, is_out_of_memory
 from condgen.tasks.srgan.fast import TILE, Flow, fold, spans
 from condgen.tasks.srgan.networks import Generator
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 TILE_ON_GPU = 1024
 SMALLEST_TILE = 32
-
-Kind = TypeVar("Kind", Image.Image, np.ndarray, Tensor)
 
 
 class Pipeline:
@@ -78,19 +75,7 @@ class Pipeline:
         Raises:
             UserError: the file cannot be read, the picture has no such form, or memory does not suffice for the tile.
         """
-        match image:
-            case str() | Path():
-                picture = read(image)
-                refuse_no_pillow_mode(picture)
-                return to_pillow(self._enlarged(picture))
-            case Image.Image():
-                return to_pillow(self._enlarged(from_pillow(image)))
-            case Tensor():
-                array = self._enlarged_array(image.detach().movedim(0, -1).cpu().numpy())
-                return torch.from_numpy(array).movedim(-1, 0).to(image.device)
-            case np.ndarray():
-                return self._enlarged_array(image)
-        raise UserError(f"a picture is a path, a Pillow image, an array or a tensor, not {type(image).__name__}")
+        return in_its_kind(image, self._enlarged)
 
     def upscale_file(self, source: Path, target: Path) -> None:
         """Read, enlarge, write; the target appears whole or not at all.
@@ -106,20 +91,6 @@ class Pipeline:
         except UserError as problem:
             raise UserError(f"{source}: {problem}") from None
         write(made, target)
-
-    def _enlarged_array(self, array: np.ndarray) -> np.ndarray:
-        channels = array.shape[2] if array.ndim == 3 else 1
-        known_type = array.dtype in (np.uint8, np.uint16) or array.dtype.kind == "f"
-        if array.ndim not in (2, 3) or not array.size or not 1 <= channels <= 4 or not known_type:
-            raise UserError(
-                f"an array {array.shape} of {array.dtype} is no picture; give (H, W), (H, W, C) or, as a tensor, "
-                "(C, H, W), C = 1 to 4, in uint8, uint16 or float"
-            )
-        colours = 3 if channels >= 3 else 1
-        stack = array.reshape(*array.shape[:2], channels)
-        made = self._enlarged(Picture(stack[..., :colours], stack[..., colours] if channels > colours else None))
-        result = made.pixels if made.alpha is None else np.dstack([made.pixels, made.alpha])
-        return result[..., 0] if array.ndim == 2 else result
 
     def _enlarged(self, picture: Picture) -> Picture:
         alpha = None if picture.alpha is None else _enlarged_plane(picture.alpha, self.scale)
@@ -147,7 +118,7 @@ class Pipeline:
                 made[done : done + high.shape[1]] = from_tensor((high + 1) / 2, like=pixels)
                 done += high.shape[1]
         except (MemoryError, RuntimeError) as problem:
-            if not _is_out_of_memory(problem):
+            if not is_out_of_memory(problem):
                 raise
             return False
         return True
@@ -162,8 +133,3 @@ def _enlarged_plane(plane: np.ndarray, scale: int) -> np.ndarray:
     if plane.dtype.kind == "f":
         return values.clip(0, 1).astype(plane.dtype)
     return values.clip(0, np.iinfo(plane.dtype).max).round().astype(plane.dtype)
-
-
-def _is_out_of_memory(problem: Exception) -> bool:
-    """On the CPU torch raises a bare RuntimeError."""
-    return isinstance(problem, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(problem)

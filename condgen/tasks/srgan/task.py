@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import paired_feature_matching, pairwise_distance
+from condgen.adversarial.diversity import paired_feature_matching, relative_diversity
 from condgen.adversarial.objectives import ObjectiveName, objective, refuse_misuse
 from condgen.adversarial.task import Losses, Task, Turn
+from condgen.errors import refuse_below
 from condgen.tasks.srgan.data import Batch
 from condgen.tasks.srgan.networks import Activation, Discriminator, DiscriminatorHead, Generator
 from condgen.tasks.srgan.vgg import VGGFeatures, VGGLayer
@@ -88,9 +89,7 @@ class Config:
     objective: ObjectiveName = ObjectiveName.NON_SATURATING
 
     def __post_init__(self):
-        for name in ("pixel_weight", "content_weight", "adversarial_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "pixel_weight", "content_weight", "adversarial_weight")
         if not self.pixel_weight and self.content_loss is ContentLoss.NONE:
             raise ValueError("without pixel_weight and content_loss nothing ties the output to the input")
         if self.content_loss is ContentLoss.DISCRIMINATOR and not self.adversarial_weight:
@@ -192,7 +191,7 @@ class SRGAN(Task):
         real_logits, fake_logits = self.discriminator(batch.high), self.discriminator(fake)
         self.observe(
             lead=health.lead(real_logits, fake_logits),
-            diversity=pairwise_distance(fake) / pairwise_distance(batch.high),
+            diversity=relative_diversity(fake, batch.high),
         )
         return {"adversarial": self.objective.discriminator(real_logits, fake_logits)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from condgen.adversarial.objectives import ENERGIES, ObjectiveName
+from condgen.errors import refuse_below
 from condgen.networks.blocks import Norm
 from condgen.networks.two_stream import refuse_other_sizes
 from condgen.tasks.text_to_video.gist import GistEncoder, GistGenerator
@@ -22,7 +23,7 @@ class GistConfig:
     width: int = 64
 
     def __post_init__(self):
-        _refuse_below_one(self, "code", "text_code", "width")
+        refuse_below(self, 1, "code", "text_code", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class ReaderConfig:
     code: int = 256  # length of what is read
 
     def __post_init__(self):
-        _refuse_below_one(self, "text_code", "filters", "kernel", "width", "code")
+        refuse_below(self, 1, "text_code", "filters", "kernel", "width", "code")
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {self.kernel}")
 
@@ -49,7 +50,7 @@ class StreamsConfig:
     width: int = 64
 
     def __post_init__(self):
-        _refuse_below_one(self, "motion_channels", "width")
+        refuse_below(self, 1, "motion_channels", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class DiscriminatorConfig:
     norm: Norm = Norm.BATCH
 
     def __post_init__(self):
-        _refuse_below_one(self, "text_code", "width")
+        refuse_below(self, 1, "text_code", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,6 @@ class Config:
     text_trained: bool = False  # the encoder learns with the discriminator; else it is taken as it is
     gist: bool = True  # a picture of background and layout is painted first
     text_filter: bool = True  # it is read through the sentence's filters; else as it is, beside the sentence
-    gist_alone: bool = False  # its painter learns from first frames, and nothing else: a stage to start the clips from
     gist_detached: bool = False  # clips' losses do not reach the gist generator; the paper trains end to end
     gist_generator: GistConfig = field(default_factory=GistConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
@@ -91,6 +91,9 @@ class Config:
     divergence_weight: float = 1.0  # of the divergence, in nats a value of the picture: 2 variances of p(gist | z, t),
     # so 1 is the bound for a variance of 1/2. Lower where it falls to 0: the code is then not used
     reconstruction_weight: float = 0.1  # gamma_3, of clips made from the true one's gist code; none without a gist
+    reconstruction_squared: bool = False  # by squared errors; absolute ones of a small object whose place is not known
+    # are least where there is none
+    reconstruction_alone: bool = False  # no discriminator plays: a stage to start the game from
     prior_share: float = 0.5  # of clips from a gist of N(0, I), as at inference; the others: of the true gist's code
     mask_weight: float = 0.0  # of the mask's mean, so that the background shows; VGAN's 0.1
     r1_weight: float = 0.0  # of the gradient penalty at real clips; needs discriminator.norm none or instance
@@ -100,20 +103,16 @@ class Config:
         refuse_other_sizes(self.frames, self.size)
         if self.stride < 0:
             raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
-        for name in ("gist_weight", "divergence_weight", "reconstruction_weight", "mask_weight", "r1_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        refuse_below(self, 0, "gist_weight", "divergence_weight", "reconstruction_weight", "mask_weight", "r1_weight")
         if not 0 <= self.wrong_weight <= 1:
             raise ValueError(f"wrong_weight must lie in [0, 1], got {self.wrong_weight}")
         if not 0 <= self.prior_share < 1:
             raise ValueError(f"prior_share must lie in [0, 1), got {self.prior_share}")
-        _refuse_below_one(self, "r1_every")
+        refuse_below(self, 1, "r1_every")
         if self.text_filter and not self.gist:
             raise ValueError("text_filter filters the gist, and there is none: set text_filter=false too")
-        if self.gist_alone and (self.text_trained or not self.gist):
-            raise ValueError(
-                "gist_alone needs a gist, and text_trained=false: the encoder learns with the discriminator"
-            )
+        if self.reconstruction_alone and (self.text_trained or not self.gist):
+            raise ValueError("reconstruction_alone needs a gist, and text_trained=false: it learns in the game")
         if self.objective in ENERGIES:
             raise ValueError(f"objective {self.objective} judges energies, and this discriminator gives logits")
         if self.r1_weight and self.discriminator.norm is Norm.BATCH:
@@ -150,9 +149,3 @@ def build_discriminator(config: Config) -> Discriminator:
     """The discriminator of a config, with fresh weights."""
     own = vars(config.discriminator)
     return Discriminator(config.text.width, **own, frames=config.frames, size=config.size)
-
-
-def _refuse_below_one(config: object, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be 1 or more, got {getattr(config, name)}")

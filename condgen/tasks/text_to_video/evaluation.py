@@ -6,17 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from condgen.adversarial.task import Report
 from condgen.conditioning.condition import Condition
-from condgen.data.animate_requests import Request
-from condgen.data.captions import spread
-from condgen.data.manifest import Manifest, Split
-from condgen.data.picture_grid import grid
 from condgen.metrics.animated_sentences import FURTHER, Captioned, evaluate, look
 from condgen.metrics.generated_clips import signed
 from condgen.tasks.text_to_video.pipeline import Pipeline
@@ -27,19 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FURTHER", "Evaluation", "evaluate", "gist_measures"]
 
-_SHOWN, _GISTS = 8, 6  # sentences of a figure of gists, and gists of each
-
 
 class Evaluation:
-    """Looks at validation sentences during training, through the very code that users run; at gists where they are all
-    that is trained.
-    """
+    """Looks at validation sentences during training, through the very code that users run."""
 
     def __init__(self, config: RunConfig):
-        self.config = config
-        data, model = config.data, config.model
-        rows = spread(Manifest.read(data.manifest).rows(Split.VALIDATION), data.validation_clips)
-        self.real = Captioned.read(rows, size=model.size, frames=model.frames, stride=model.stride)
+        self.config, self.real = config, Captioned.of_run(config)
 
     def __call__(self, task: TextToVideo, folder: Path, name: str) -> Report:
         """Measures, those of the gist among them, and figures `folder/name.png` and `.gif`; see `look`."""
@@ -51,21 +38,8 @@ class Evaluation:
             return look(pipeline, self.real, folder, name)
         first, vectors = signed(self.real.clips[:, :1])[:, :, 0], pipeline.vectors(self.real.sentences)
         measures = gist_measures(task, first, vectors)
-        if task.config.gist_alone:
-            shown = gist_figure(pipeline, self.real.some(_SHOWN))
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(shown).save(folder / f"{name}.png")
-            return Report(measures, {"first frame, gists": torch.from_numpy(shown).permute(2, 0, 1)})
         report = look(pipeline, self.real, folder, name)
         return replace(report, measures={**report.measures, **measures})
-
-
-def gist_figure(pipeline: Pipeline, real: Captioned) -> np.ndarray:
-    """A row a sentence: the first frame of its clip, and gists by different noise. uint8 (H, W, 3)."""
-    requests = [Request(sentence, number) for sentence in real.sentences for number in range(_GISTS)]
-    gists = pipeline.gists(requests).unflatten(0, (len(real.rows), _GISTS))
-    first = signed(real.clips[:, :1])[:, None, :, 0]
-    return grid(torch.cat([first, gists], dim=1).flatten(0, 1), 1 + _GISTS, row_captions=real.sentences)
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ def configs() -> dict[str, Config]:
     """By name; together they play every loss and build every network."""
     return {
         "text_filter": config(),
-        "gist_alone": config(gist_alone=True),
+        "reconstruction_alone": config(reconstruction_alone=True),
         "gist_beside_text": config(text_filter=False, text_trained=True, norm=Norm.NONE, r1_weight=0.1),
         "text_alone": config(gist=False, text_filter=False, wrong_weight=0.0, norm=Norm.NONE),
     }
@@ -32,7 +32,7 @@ def configs() -> dict[str, Config]:
 def config(
     *,
     gist: bool = True,
-    gist_alone: bool = False,
+    reconstruction_alone: bool = False,
     text_filter: bool = True,
     text_trained: bool = False,
     gist_detached: bool = False,
@@ -47,7 +47,7 @@ def config(
         text=_TEXT,
         text_trained=text_trained,
         gist=gist,
-        gist_alone=gist_alone,
+        reconstruction_alone=reconstruction_alone,
         text_filter=text_filter,
         gist_detached=gist_detached,
         gist_generator=GistConfig(code=3, text_code=3, width=4),

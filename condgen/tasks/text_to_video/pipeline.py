@@ -88,11 +88,8 @@ class Pipeline:
 
         Raises:
             UserError: a request has no text, its text holds nothing that the encoder can read, or it asks for a
-                background of its own where there are no gists; other frames are wanted; or the model was trained to
-                paint gists alone.
+                background of its own where there are no gists; or other frames are wanted.
         """
-        if self.config.gist_alone:
-            raise UserError("this model paints gists alone; train one that makes clips from it, with start_from=MODEL")
         if frames not in (0, self.frames):
             raise UserError(f"this model makes clips of {self.frames} frames, not of {frames}; leave --frames out")
         return self.parts(requests, seed=seed).clip
@@ -125,8 +122,7 @@ class Pipeline:
         Raises:
             UserError: a sentence is empty or holds nothing that the encoder can read.
         """
-        places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
-        return self.text_encoder.encode(list(places))[[places[sentence] for sentence in sentences]]
+        return self.text_encoder.encode(sentences)
 
     def noise(self, numbers: Sequence[int], seed: int = 0) -> Noise:
         """N(0, 1) of each number for gist and motion: it depends on number and seed alone.

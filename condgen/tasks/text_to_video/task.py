@@ -14,24 +14,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import objective, refuse_misuse
 from condgen.adversarial.penalties import r1
 from condgen.adversarial.task import Losses, Task, Turn
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.judging import matching_aware_losses
+from condgen.conditioning.sentence import sentence_condition
 from condgen.networks.blocks import Norm
 from condgen.tasks.text_to_video.config import Config, build_discriminator, build_generator, build_gist_encoder
 from condgen.tasks.text_to_video.gist import Posterior
 from condgen.tasks.text_to_video.networks import Drawn, Noise
 from condgen.text import encoder as text
-from condgen.text.encoder import Tokens
 from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
     from condgen.data.captioned_clips import Batch, TokenBatch
-    from condgen.tasks.text_to_video.data import SentenceDataset
+    from condgen.tasks.text_to_video.data import Dataset
 
 
 class TextToVideo(Task):
@@ -45,7 +45,7 @@ class TextToVideo(Task):
         self.generator = build_generator(config)
         if config.gist:
             self.gist_encoder = build_gist_encoder(config)
-        if not config.gist_alone:
+        if not config.reconstruction_alone:
             self.discriminator = build_discriminator(config)
         self.inference = ("generator",)
         if config.text.pretrained:
@@ -58,28 +58,28 @@ class TextToVideo(Task):
     def players(cls, config: Config) -> tuple[str, ...]:
         with_gist = ("gist_encoder",) if config.gist else ()
         with_text = (TEXT_ENCODER,) if config.text_trained else ()
-        with_clips = () if config.gist_alone else ("discriminator", *with_text)
+        with_clips = () if config.reconstruction_alone else ("discriminator", *with_text)
         return ("generator", *with_gist, *with_clips)
 
     @classmethod
     def check(cls, config: RunConfig) -> None:
         model = config.model
-        if model.gist_alone:
+        if model.reconstruction_alone:
             return
         bounded = bool(model.r1_weight or config.optimizers["discriminator"].weight_clip)
         refuse_misuse(model.objective, energies=False, lipschitz=bounded, micro_batches=config.trainer.micro_batches)
 
-    def prepare(self, dataset: SentenceDataset) -> None:
+    def prepare(self, dataset: Dataset) -> None:
         """Take over the words that the data set's encoder knows; the weights come by `start_from`, or are learned."""
-        self.text_encoder.take_vocabulary(dataset.text_encoder)
+        self.text_encoder.take_vocabulary(dataset.text.encoder)
 
     def turns(self) -> list[Turn]:
         """The generator first, whose fakes then serve the discriminator."""
         config = self.config
         gist = ("gist_encoder",) if config.gist else ()
         encoder = (TEXT_ENCODER,) if config.text_trained else ()
-        if config.gist_alone:
-            return [Turn("generator", self.gist_loss, also=gist)]
+        if config.reconstruction_alone:
+            return [Turn("generator", self.reconstruction_loss, also=gist)]
         penalty = self.penalty if config.r1_weight else None
         return [
             Turn("generator", self.generator_loss, also=gist),
@@ -114,11 +114,13 @@ class TextToVideo(Task):
 
     def tied(self, batch: Batch | TokenBatch) -> int:
         """How many fakes of a batch are made from the true gist's code; one at least."""
+        if self.config.reconstruction_alone:
+            return len(batch)
         return len(batch) - int(self.config.prior_share * len(batch))
 
     def generator_loss(self, batch: Batch | TokenBatch) -> Losses:
         with torch.no_grad():
-            condition = self._right(batch)
+            condition = sentence_condition(self.text_encoder, batch)
         made, posterior = self.draw(batch, condition)
         clip, real = made.scene.clip, None
         self.hand_over(batch, clip.detach())
@@ -127,38 +129,38 @@ class TextToVideo(Task):
                 real = self.discriminator(batch.clip, condition)
         losses = {"adversarial": self.objective.generator(self.discriminator(clip, condition), real)}
         if posterior is not None:
-            losses |= self._gist_losses(batch, made.gist, posterior)
-            if self.config.reconstruction_weight:
-                tied = len(posterior.mean)
-                error = F.l1_loss(clip[:tied], batch.clip[:tied])
-                losses["reconstruction"] = self.config.reconstruction_weight * error
+            losses |= self._gist_losses(batch, made, posterior)
         if self.config.mask_weight:
             losses["mask"] = self.config.mask_weight * made.scene.mask.mean()
         return losses
 
-    def gist_loss(self, batch: Batch | TokenBatch) -> Losses:
-        """Of the painter alone: every gist from its first frame's code."""
-        condition = self._right(batch)
-        posterior = self.gist_encoder(batch.clip[:, :, 0], condition)
-        return self._gist_losses(batch, self.generator.gist(posterior.draw(), condition), posterior)
+    def reconstruction_loss(self, batch: Batch | TokenBatch) -> Losses:
+        """L_CVAE and L_RECON, of every clip; nothing is judged."""
+        condition = sentence_condition(self.text_encoder, batch)
+        made, posterior = self.draw(batch, condition)
+        return self._gist_losses(batch, made, posterior)
 
-    def _gist_losses(self, batch: Batch | TokenBatch, gists: Tensor, posterior: Posterior) -> Losses:
-        """L_CVAE = -E log p(first frame | z, t) + KL, with a Gaussian p and as a mean over values.
+    def _gist_losses(self, batch: Batch | TokenBatch, made: Drawn, posterior: Posterior) -> Losses:
+        """L_CVAE = -E log p(first frame | z, t) + KL, with a Gaussian p and as a mean over values; and L_RECON.
 
         A divergence near 0 says that the sentence alone paints, always the same blurred picture.
         """
         config, tied, divergence = self.config, len(posterior.mean), posterior.divergence()
-        frame = batch.clip[:tied, :, 0]
-        return {
-            "gist": config.gist_weight * F.mse_loss(gists[:tied], frame),
+        frame, clip = batch.clip[:tied, :, 0], batch.clip[:tied]
+        losses = {
+            "gist": config.gist_weight * F.mse_loss(made.gist[:tied], frame),
             "divergence": config.gist_weight * config.divergence_weight * divergence / frame[0].numel(),
         }
+        if config.reconstruction_weight:
+            error = F.mse_loss if config.reconstruction_squared else F.l1_loss
+            losses["reconstruction"] = config.reconstruction_weight * error(made.scene.clip[:tied], clip)
+        return losses
 
     # -- the discriminator -------------------------------------------------------------------------------------------
 
     def discriminator_loss(self, batch: Batch | TokenBatch) -> Losses:
         """Right, wrong and fake pairs; the real clips go through the trunk once."""
-        config, condition = self.config, self._right(batch)
+        config, condition = self.config, sentence_condition(self.text_encoder, batch)
         fake = self.handed_over(batch)
         if fake is None:
             with torch.no_grad():
@@ -166,11 +168,11 @@ class TextToVideo(Task):
         features, made_features = self._features(batch.clip, fake)
         right, mismatched = self.discriminator.judge(features, condition), {}
         if config.wrong_weight:
-            wrong = self.discriminator.judge(features, self._wrong(batch))
+            wrong = self.discriminator.judge(features, sentence_condition(self.text_encoder, batch, wrong=True))
             mismatched["wrong_text"] = (wrong, config.wrong_weight)
             self.observe(right_above_wrong=(right > wrong).float().mean())
         made = self.discriminator.judge(made_features, condition)
-        diversity = pairwise_distance(fake) / pairwise_distance(batch.clip)
+        diversity = relative_diversity(fake, batch.clip)
         self.observe(lead=health.lead(right, made), diversity=diversity)
         return matching_aware_losses(self.objective, right, made, mismatched)
 
@@ -183,20 +185,8 @@ class TextToVideo(Task):
     def penalty(self, batch: Batch | TokenBatch) -> Losses:
         """R1 of real clips beside their sentences."""
         with torch.no_grad():
-            condition = self._right(batch)
+            condition = sentence_condition(self.text_encoder, batch)
         return {"r1": r1(lambda clip: self.discriminator(clip, condition), batch.clip, self.config.r1_weight)}
-
-    # -- sentences ---------------------------------------------------------------------------------------------------
-
-    def _right(self, batch: Batch | TokenBatch) -> Condition:
-        if not self.config.text_trained:
-            return Condition(vector=batch.text)
-        return Condition(vector=self.text_encoder(Tokens(batch.codes, batch.mask)).vector.float())
-
-    def _wrong(self, batch: Batch | TokenBatch) -> Condition:
-        if not self.config.text_trained:
-            return Condition(vector=batch.wrong_text)
-        return Condition(vector=self.text_encoder(Tokens(batch.wrong_codes, batch.wrong_mask)).vector.float())
 
 
 TASK = TextToVideo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from condgen.errors import refuse_below
 from condgen.tasks.tfgan.discriminators import Discriminator, clip_discriminator, frame_discriminator
 from condgen.tasks.tfgan.networks import Generator
 from condgen.tasks.tfgan.text_towers import FEWEST_STEPS, TextFilters, TextTowers
@@ -36,7 +37,7 @@ class GeneratorConfig:
     width: int = 32
 
     def __post_init__(self):
-        _refuse_below_one(self, "noise_channels", "width")
+        refuse_below(self, 1, "noise_channels", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +48,10 @@ class FrameDiscriminatorConfig:
     outputs: int = 128
     frames_judged: int = 0  # random ones of each clip, real and drawn; 0: all, as published. Its work falls in
     # proportion, and neighbours say nearly the same (8 in DVD-GAN: Clark et al., 2019, arXiv 1907.06571)
+    r1_summed: bool = True  # over the frames of a clip, as published; else their mean: a T-th, so that it sees shapes
 
     def __post_init__(self):
-        _refuse_below_one(self, "width", "outputs")
+        refuse_below(self, 1, "width", "outputs")
         if self.frames_judged < 0:
             raise ValueError(f"frames_judged must be 0 or more, got {self.frames_judged}")
 
@@ -64,7 +66,7 @@ class ClipDiscriminatorConfig:
     # work is a quarter, and what it is for, motion, is still seen (DVD-GAN, section 3.2)
 
     def __post_init__(self):
-        _refuse_below_one(self, "width", "outputs", "reduction")
+        refuse_below(self, 1, "width", "outputs", "reduction")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +101,8 @@ class Config:
             raise ValueError(f"filter_kernel must be odd, got {self.filter_kernel}")
         if not 0 <= self.wrong_weight <= 1:
             raise ValueError(f"wrong_weight must lie in [0, 1], got {self.wrong_weight}")
-        if not 0 <= self.r1_weight < float("inf"):
-            raise ValueError(f"r1_weight must not be negative, got {self.r1_weight}")
-        _refuse_below_one(self, "r1_every")
+        refuse_below(self, 0, "r1_weight")
+        refuse_below(self, 1, "r1_every")
         if self.frame_discriminator.frames_judged > self.frames:
             raise ValueError(f"frame_discriminator.frames_judged must be {self.frames} or less, the frames of a clip")
         reduction = self.clip_discriminator.reduction
@@ -146,9 +147,3 @@ def _told(config: Config) -> dict[str, int]:
         "filter_channels": config.filter_channels if config.filters else 0,
         "kernel": config.filter_kernel,
     }
-
-
-def _refuse_below_one(config: object, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be 1 or more, got {getattr(config, name)}")

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from condgen.adversarial.task import Report
-from condgen.data.captions import spread
-from condgen.data.manifest import Manifest, Split
 from condgen.metrics.animated_sentences import FURTHER, Captioned, evaluate, look
 from condgen.tasks.tfgan.pipeline import Pipeline
 from condgen.tasks.tfgan.task import Tfgan
@@ -22,10 +20,7 @@ class Evaluation:
     """Looks at validation sentences during training, through the very code that users run."""
 
     def __init__(self, config: RunConfig):
-        self.config = config
-        data, model = config.data, config.model
-        rows = spread(Manifest.read(data.manifest).rows(Split.VALIDATION), data.validation_clips)
-        self.real = Captioned.read(rows, size=model.size, frames=model.frames, stride=model.stride)
+        self.config, self.real = config, Captioned.of_run(config)
 
     def __call__(self, task: Tfgan, folder: Path, name: str) -> Report:
         """Measures, and figures `folder/name.png` and `.gif`; see `look`."""

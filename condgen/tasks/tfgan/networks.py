@@ -97,9 +97,7 @@ class Generator(nn.Module):
         The first frames do not depend on T.
         """
         codes = self.frame_codes(noise, content, motion)
-        start = self.code(codes.flatten(0, 1)).reshape(-1, self.start, 2, 2)
-        frames = self.draw(start.contiguous(memory_format=torch.channels_last))  # (B * T, 3, S, S)
-        return torch.tanh(frames.float()).unflatten(0, codes.shape[:2]).transpose(1, 2)
+        return self.frames(codes.flatten(0, 1)).unflatten(0, codes.shape[:2]).transpose(1, 2)
 
     def frame_codes(self, noise: ClipNoise, content: Tensor, motion: Tensor) -> Tensor:
         """What each frame is drawn from, (B, T, 2 * noise_channels + content_width): [z_c, y_content, h_t]."""
@@ -109,6 +107,11 @@ class Generator(nn.Module):
             states, _ = self.motion(told, noise.start[None].contiguous())
         still = torch.cat([noise.content, content.float()], dim=1)
         return torch.cat([still[:, None].expand(-1, frames, -1), states], dim=2)
+
+    def frames(self, codes: Tensor) -> Tensor:
+        """Codes of N frames, each of them drawn from its own -> (N, 3, S, S) in [-1, 1], fp32."""
+        start = self.code(codes).reshape(-1, self.start, 2, 2)
+        return torch.tanh(self.draw(start.contiguous(memory_format=torch.channels_last)).float())
 
 
 @torch.no_grad()

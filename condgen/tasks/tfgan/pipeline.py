@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from condgen.runtime.model_folder import ModelFolder
     from condgen.tasks.tfgan.config import Config
 
-PORTION = 256 * 64**2  # pixels that a generator makes at once: memory does not grow with the number of clips
+PORTION = 256 * 64**2  # pixels that a generator makes at once: its memory does not grow with clips and their frames
 
 
 class Codes(NamedTuple):
@@ -143,14 +143,17 @@ class Pipeline:
         With one noise for all, clips of codes between two sentences show what changes from one to the other.
         """
         count, frames = noise.motion.shape[:2]
-        portion = max(1, PORTION // (frames * self.size**2))
-        made = [torch.empty(0, 3, frames, self.size, self.size)]
+        most = max(1, PORTION // self.size**2)  # frames
+        portion = max(1, most // frames)
+        made = torch.empty(count, frames, 3, self.size, self.size)
         for start in range(0, count, portion):
             rows = slice(start, start + portion)
             told, drawn = ((part[rows].to(self.device) for part in one) for one in (codes, noise))
             with torch.autocast(self.device.type, self._dtype, enabled=self._dtype is not torch.float32):
-                made.append(self._generator(ClipNoise(*drawn), *told).float().cpu())
-        return torch.cat(made)
+                frame_codes = self._generator.frame_codes(ClipNoise(*drawn), *told).flatten(0, 1)
+                for room, part in zip(made[rows].flatten(0, 1).split(most), frame_codes.split(most), strict=True):
+                    room.copy_(self._generator.frames(part))
+        return made.transpose(1, 2)
 
     def _refuse_unfit(self, request: Request) -> None:
         for text in (request.text, request.toward or request.text):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import ObjectiveName, objective
 from condgen.adversarial.penalties import r1
 from condgen.adversarial.task import Losses, Task, Turn
@@ -35,7 +35,7 @@ from condgen.text.stored import PLAYER as TEXT_ENCODER
 
 if TYPE_CHECKING:
     from condgen.data.captioned_clips import TokenBatch
-    from condgen.tasks.tfgan.data import SentenceDataset
+    from condgen.tasks.tfgan.data import Dataset
 
 GENERATOR, FRAMES, CLIPS = "generator", "frame_discriminator", "clip_discriminator"
 TOWERS, FILTERS = "text_towers", "text_filters"
@@ -71,9 +71,9 @@ class Tfgan(Task):
     def players(cls, config: Config) -> tuple[str, ...]:
         return (GENERATOR, FRAMES, CLIPS, TOWERS, *([FILTERS] if config.filters else []))
 
-    def prepare(self, dataset: SentenceDataset) -> None:
+    def prepare(self, dataset: Dataset) -> None:
         """Take over the data set's encoder: its words, and its weights where it was trained before."""
-        self.text_encoder.take_vocabulary(dataset.text_encoder)
+        self.text_encoder.take_vocabulary(dataset.text.encoder)
 
     def turns(self) -> list[Turn]:
         """The generator first, whose clips then serve both discriminators; in the authors' code it plays last."""
@@ -129,21 +129,22 @@ class Tfgan(Task):
         real, reduced = (self._reduced(clips) for clips in (batch.clip, fake))
         told = self._motion(self._both(batch))
         losses, right, wrong, made = self._losses(self.clip_discriminator, real, reduced, told)
-        diversity = pairwise_distance(fake) / pairwise_distance(batch.clip)
+        diversity = relative_diversity(fake, batch.clip)
         self.observe(lead=health.lead(right, made), diversity=diversity)
         if wrong is not None:
             self.observe(right_above_wrong=(right > wrong).float().mean())
         return losses
 
     def frame_penalty(self, batch: TokenBatch) -> Losses:
-        """R1 of each clip: the squared gradients of the sum over its frames' logits."""
+        """R1 of each clip: the squared gradients of its frames' logits, their sum or mean over the frames."""
         told, frames = self._content(self._right(batch)), self._frames(batch.clip)
 
         def judge(frames: Tensor) -> Tensor:
             samples = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
             return self.frame_discriminator(samples, told).unflatten(0, frames.shape[:2]).sum(1)
 
-        weight = self.config.r1_weight * self.config.frames / frames.shape[1]  # of those that are not looked at, too
+        counted = self.config.frames if self.config.frame_discriminator.r1_summed else 1
+        weight = self.config.r1_weight * counted / frames.shape[1]  # of those that are not looked at, too
         return {"r1": r1(judge, frames, gamma=2 * weight)}
 
     def clip_penalty(self, batch: TokenBatch) -> Losses:

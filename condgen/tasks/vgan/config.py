@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from condgen.adversarial.objectives import ENERGIES, ObjectiveName
+from condgen.errors import refuse_below
 from condgen.networks.blocks import Norm
 from condgen.networks.two_stream import refuse_other_sizes
 from condgen.tasks.vgan.networks import Discriminator, FirstFrameGenerator, Generator
@@ -30,8 +31,7 @@ class DiscriminatorConfig:
     norm: Norm = Norm.BATCH
 
     def __post_init__(self):
-        if self.width < 1:
-            raise ValueError(f"width must be 1 or more, got {self.width}")
+        refuse_below(self, 1, "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +54,8 @@ class Config:
         refuse_other_sizes(self.frames, self.size)
         if self.stride < 0:
             raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
-        for name in ("mask_weight", "first_frame_weight", "r1_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.r1_every < 1:
-            raise ValueError(f"r1_every must be 1 or more, got {self.r1_every}")
+        refuse_below(self, 0, "mask_weight", "first_frame_weight", "r1_weight")
+        refuse_below(self, 1, "r1_every")
         if self.objective in ENERGIES:
             raise ValueError(f"objective {self.objective} judges energies, and this discriminator gives logits")
         if self.r1_weight and self.discriminator.norm is Norm.BATCH:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from condgen.data import captioned_clips, check, loading
+from condgen.data import captioned_clips, loading
 from condgen.data.check import Demands
-from condgen.data.clip_windows import ClipWindows, to_signed
+from condgen.data.clip_windows import ClipWindows
+from condgen.data.image import to_signed
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row
+from condgen.errors import refuse_below
 
 if TYPE_CHECKING:
     from condgen.config import RunConfig
@@ -34,10 +36,8 @@ class DataConfig:
     validation_clips: int = 16  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
-        if not 0 <= self.cache_gigabytes < float("inf"):
-            raise ValueError(f"cache_gigabytes must not be negative, got {self.cache_gigabytes}")
-        if self.validation_clips < 1:
-            raise ValueError(f"validation_clips must be 1 or more, got {self.validation_clips}")
+        refuse_below(self, 0, "cache_gigabytes")
+        refuse_below(self, 1, "validation_clips")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +74,6 @@ class Dataset(TorchDataset):
 def demands(config: RunConfig) -> Demands:
     """What `condgen data check` must find before training."""
     return captioned_clips.demands(frames=config.model.frames, stride=config.model.stride, captions=False)
-
-
-def require_good(config: RunConfig) -> None:
-    """Check the run's data before its first step.
-
-    Raises:
-        UserError: there are bad rows; a table names them.
-    """
-    check.require_good(Manifest.read(config.data.manifest), demands(config))
 
 
 def open_split(config: RunConfig, split: str) -> Dataset:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from condgen.adversarial import health
-from condgen.adversarial.diversity import pairwise_distance
+from condgen.adversarial.diversity import relative_diversity
 from condgen.adversarial.objectives import objective, refuse_misuse
 from condgen.adversarial.penalties import r1
 from condgen.adversarial.task import Losses, Task, Turn
@@ -80,7 +80,7 @@ class Vgan(Task):
             real_logits, made_logits = self.discriminator(batch.clip), self.discriminator(fake)
         else:
             real_logits, made_logits = self.discriminator(torch.cat([batch.clip, fake])).split(len(batch))
-        diversity = pairwise_distance(fake) / pairwise_distance(batch.clip)
+        diversity = relative_diversity(fake, batch.clip)
         self.observe(lead=health.lead(real_logits, made_logits), diversity=diversity)
         return {"adversarial": self.objective.discriminator(real_logits, made_logits)}
 

@@ -8,7 +8,8 @@ from condgen.config import resolve
 from condgen.data.loading import Draw
 from condgen.data.manifest import write
 from condgen.errors import UserError
-from condgen.tasks.cyclegan.data import open_split, require_good
+from condgen.tasks import check_data
+from condgen.tasks.cyclegan.data import open_split
 
 
 def manifest(folder, counts, *, split="train"):
@@ -60,7 +61,7 @@ def test_one_draw_gives_one_item(tmp_path):
 def test_a_missing_domain_is_found_before_training(tmp_path):
     path = manifest(tmp_path, {"a": 3})
     with pytest.raises(UserError, match="errors, see the table"):
-        require_good(config(path))
+        check_data(config(path))
     with pytest.raises(UserError, match='no train row with "domain": "b"'):
         open_split(config(path), "train")
 

@@ -9,8 +9,9 @@ from tiny_models import tiny_model
 from condgen.config import resolve, to_plain
 from condgen.data.loading import Draw
 from condgen.errors import UserError
+from condgen.tasks import check_data
 from condgen.tasks.gan_cls import example
-from condgen.tasks.gan_cls.data import Batch, TokenBatch, open_split, require_good
+from condgen.tasks.gan_cls.data import Batch, TokenBatch, open_split
 from condgen.text.encoder import Tokens
 
 
@@ -31,7 +32,7 @@ def test_sentences_come_as_vectors_of_the_encoder_that_the_run_starts_from(shape
     assert isinstance(batch, Batch)
     assert batch.image.shape == (4, 3, 64, 64)
     assert batch.text.shape == batch.wrong_text.shape == (4, 6)
-    own = dataset.text_encoder.encode(dataset.rows[0]["captions"])
+    own = dataset.text.encoder.encode(dataset.rows[0]["captions"])
     assert any(torch.allclose(batch.text[0], vector) for vector in own)
     assert not any(torch.allclose(batch.wrong_text[0], vector) for vector in own)
 
@@ -41,8 +42,8 @@ def test_an_encoder_that_learns_along_gets_tokens_and_the_training_words(shapes)
     dataset = open_split(config, "train")
     batch = batch_of(dataset)
     assert isinstance(batch, TokenBatch)
-    assert dataset.text_encoder(Tokens(batch.codes, batch.mask)).vector.shape == (4, 6)
-    assert dataset.text_encoder.unknown_words(f"{dataset.rows[0]['captions'][0]} xylophone") == ["xylophone"]
+    assert dataset.text.encoder(Tokens(batch.codes, batch.mask)).vector.shape == (4, 6)
+    assert dataset.text.encoder.unknown_words(f"{dataset.rows[0]['captions'][0]} xylophone") == ["xylophone"]
 
 
 def test_pictures_have_the_size_of_the_stage(shapes, tmp_path):
@@ -55,7 +56,7 @@ def test_what_is_missing_is_said(shapes, tmp_path):
     with pytest.raises(UserError, match="has to be trained first"):
         open_split(run_config(shapes), "train")
     config = run_config(shapes)
-    require_good(config)
+    check_data(config)
     (tmp_path / "manifest.jsonl").write_text('{"split": "train", "image": "none.png", "captions": []}\n')
     with pytest.raises(UserError):
-        require_good(replace(config, data=replace(config.data, manifest=str(tmp_path / "manifest.jsonl"))))
+        check_data(replace(config, data=replace(config.data, manifest=str(tmp_path / "manifest.jsonl"))))

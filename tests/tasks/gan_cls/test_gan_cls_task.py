@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -133,12 +134,9 @@ def test_the_second_stage_mends_the_first_ones_pictures():
 
 def test_the_vocabulary_is_taken_over():
     task, _ = made()
-
-    class Dataset:
-        text_encoder = GanCls(example.config()).text_encoder
-
-    Dataset.text_encoder.learn_vocabulary(["a red triangle"])
-    task.prepare(Dataset)
+    encoder = GanCls(example.config()).text_encoder
+    encoder.learn_vocabulary(["a red triangle"])
+    task.prepare(SimpleNamespace(text=SimpleNamespace(encoder=encoder)))
     assert task.text_encoder.unknown_words("a blue triangle") == ["blue"]
 
 

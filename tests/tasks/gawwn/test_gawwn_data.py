@@ -12,9 +12,10 @@ from condgen.config import resolve, to_plain
 from condgen.data.figures import NAMES
 from condgen.data.loading import Draw
 from condgen.errors import UserError
+from condgen.tasks import check_data
 from condgen.tasks.gawwn import example
 from condgen.tasks.gawwn.config import Config, Form
-from condgen.tasks.gawwn.data import Batch, demands, open_split, require_good
+from condgen.tasks.gawwn.data import Batch, demands, open_split
 from condgen.text.encoder import SentenceEncoder
 
 TEXT = tasks.part("joint_embedding", "example").configs()["features"].text
@@ -45,7 +46,7 @@ def test_pictures_places_and_the_vectors_of_the_encoder(drawn_shapes, encoder):
     assert batch.text.shape == batch.wrong_text.shape == (4, TEXT.width)
     row = dataset.rows[0]
     torch.testing.assert_close(batch.box[0], torch.tensor(row["box"]) / 64)
-    own, others = dataset.text_encoder.encode(row["captions"]), batch.wrong_text[0]
+    own, others = dataset.text.encoder.encode(row["captions"]), batch.wrong_text[0]
     assert any(torch.allclose(batch.text[0], vector, atol=1e-6) for vector in own)
     assert not any(torch.allclose(others, vector, atol=1e-6) for vector in own)
 
@@ -84,11 +85,11 @@ def test_rows_must_have_the_places_of_the_forms(drawn_shapes, tmp_path):
     assert demands(run_config(drawn_shapes, forms=[Form.BOX])).keypoints == ()
     assert demands(run_config(drawn_shapes, forms=[Form.KEYPOINTS])).keypoints == NAMES
     assert not demands(run_config(drawn_shapes, forms=[Form.COMPLETION])).box
-    require_good(run_config(drawn_shapes))
+    check_data(run_config(drawn_shapes))
     rows = [json.loads(line) for line in drawn_shapes.read_text().splitlines()]
     del rows[0]["box"]
     without = drawn_shapes.with_name("without_box.jsonl")
     without.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(UserError):
-        require_good(run_config(without))
-    require_good(run_config(without, forms=[Form.KEYPOINTS]))
+        check_data(run_config(without))
+    check_data(run_config(without, forms=[Form.KEYPOINTS]))

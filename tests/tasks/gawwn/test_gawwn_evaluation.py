@@ -15,9 +15,10 @@ from condgen.data.captioned_shapes import NOUNS, DrawnFigure, Ground, Pattern, d
 from condgen.data.captions import spread
 from condgen.data.draw_requests import Place
 from condgen.data.figures import NAMES, PLACES, Figure
+from condgen.data.image import to_signed
 from condgen.data.manifest import Manifest
 from condgen.data.synthetic_styles import Colour
-from condgen.data.translation_images import RGB, read_picture, to_signed
+from condgen.data.translation_images import RGB, read_picture
 from condgen.errors import UserError
 from condgen.tasks.gawwn import example
 from condgen.tasks.gawwn.evaluation import Evaluation, evaluate, nearest, request_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -258,19 +259,13 @@ def test_players_follow_the_forms():
     ]  # fmt: skip
 
 
-def test_the_encoder_is_frozen_and_is_the_one_of_the_vectors():
+def test_the_encoder_is_frozen_and_takes_the_words_over():
     model = example.configs()["box"]
-    task = Gawwn(model).train()
-
-    class Dataset:
-        text_encoder = Gawwn(model).text_encoder
-
+    task, encoder = Gawwn(model).train(), Gawwn(model).text_encoder
     assert not task.text_encoder.training
     assert not any(parameter.requires_grad for parameter in task.text_encoder.parameters())
-    Dataset.text_encoder.learn_vocabulary(["a red bird"])
-    task.prepare(Dataset)
-    sentences = ["a red bird", "a blue star"]
-    assert torch.equal(task.text_encoder.encode(sentences), Dataset.text_encoder.encode(sentences))
+    encoder.learn_vocabulary(["a red bird"])
+    task.prepare(SimpleNamespace(text=SimpleNamespace(encoder=encoder)))
     assert task.text_encoder.unknown_words("a blue bird") == ["blue"]
 
 

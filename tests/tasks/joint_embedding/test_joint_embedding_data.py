@@ -79,7 +79,7 @@ def test_sentences_are_the_pictures_own(tmp_path, rows):
     dataset = open_split(run_config(tmp_path, rows), "train")
     sentences = {name: [one for row in rows if row["class"] == name for one in row["captions"]] for name in COLOURS}
     codes = {
-        name: {tuple(one) for one in dataset.text_encoder.tokenize(sentences[name]).codes.tolist()} for name in COLOURS
+        name: {tuple(one) for one in dataset.text.encoder.tokenize(sentences[name]).codes.tolist()} for name in COLOURS
     }
     drawn = set()
     for number in range(200):
@@ -92,7 +92,7 @@ def test_sentences_are_the_pictures_own(tmp_path, rows):
 
 
 def test_the_encoder_knows_the_training_words_alone(tmp_path, rows):
-    encoder = open_split(run_config(tmp_path, rows), "train").text_encoder
+    encoder = open_split(run_config(tmp_path, rows), "train").text.encoder
     assert encoder.unknown_words("a red thing number three") == ["three"]
 
 
@@ -210,4 +210,4 @@ def test_a_run_that_starts_from_an_encoder_keeps_its_words(tmp_path, rows, monke
     monkeypatch.setattr("condgen.text.stored.fill", lambda encoder, text, model: encoder.take_vocabulary(stored))
     dataset = open_split(dataclasses.replace(whole, start_from="somewhere"), "train")
     assert isinstance(dataset, Dataset)
-    assert dataset.text_encoder.unknown_words("this red") == ["red"]
+    assert dataset.text.encoder.unknown_words("this red") == ["red"]

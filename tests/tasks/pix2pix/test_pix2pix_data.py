@@ -9,7 +9,8 @@ from condgen.config import resolve
 from condgen.data.loading import Draw
 from condgen.data.manifest import write
 from condgen.errors import UserError
-from condgen.tasks.pix2pix.data import open_split, require_good
+from condgen.tasks import check_data
+from condgen.tasks.pix2pix.data import open_split
 
 
 @pytest.fixture
@@ -46,12 +47,12 @@ def test_grey_inputs(folder):
 
 
 def test_sizes_that_differ_are_found_before_training(folder):
-    require_good(config(folder))
+    check_data(config(folder))
     Image.new("RGB", (21, 20)).save(folder / "target1.png")
     with pytest.raises(UserError, match="has 1 error, see the table"):
-        require_good(config(folder))
+        check_data(config(folder))
 
 
 def test_pictures_below_the_crop_are_found_before_training(folder):
     with pytest.raises(UserError, match="errors, see the table"):
-        require_good(config(folder, crop=32))
+        check_data(config(folder, crop=32))

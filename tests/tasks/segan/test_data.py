@@ -14,6 +14,7 @@ from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
 from condgen.errors import UserError
+from condgen.tasks import check_data
 from condgen.tasks.segan.data import (
     FAINTER,
     LOUDER,
@@ -25,7 +26,6 @@ from condgen.tasks.segan.data import (
     emphasise,
     open_split,
     read_pair,
-    require_good,
 )
 
 RATE, WINDOW, HOP, FACTOR = 16000, 256, 128, 0.95
@@ -256,4 +256,4 @@ def test_the_check_before_training_asks_for_what_the_model_takes(folder):
 
 def test_recordings_that_are_too_short_stop_a_run(folder):
     with pytest.raises(UserError):
-        require_good(run(folder))
+        check_data(run(folder))

@@ -13,8 +13,10 @@ from condgen.cli.models import read_state, recognise
 from condgen.errors import UserError
 from condgen.tasks.segan import foreign
 from condgen.tasks.segan.foreign import FORMATS
-from condgen.tasks.segan.networks import PAPER_CHANNELS, PLUS_CHANNELS, Padding, SkipMerge
+from condgen.tasks.segan.networks import PAPER_CHANNELS, Padding, SkipMerge
 from condgen.tasks.segan.task import build_generator
+
+PLUS_CHANNELS = (64, 128, 256, 512, 1024)
 
 
 def convert(state):

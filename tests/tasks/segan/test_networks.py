@@ -9,7 +9,6 @@ from torch import nn
 
 from condgen.tasks.segan.networks import (
     PAPER_CHANNELS,
-    PLUS_CHANNELS,
     Discriminator,
     DiscriminatorHead,
     DiscriminatorNorm,
@@ -22,6 +21,7 @@ from condgen.tasks.segan.networks import (
 )
 
 SMALL = {"channels": [4, 6, 8], "kernel_size": 7, "noise_channels": 5}
+PLUS_CHANNELS = (64, 128, 256, 512, 1024)
 PLUS = {"channels": PLUS_CHANNELS, "stride": 4, "padding": Padding.REFLECT, "bias": False}
 
 

@@ -6,8 +6,9 @@ import torch
 from condgen.config import resolve, to_plain
 from condgen.data.loading import Draw
 from condgen.errors import UserError
+from condgen.tasks import check_data
 from condgen.tasks.text_to_video import example
-from condgen.tasks.text_to_video.data import Batch, TokenBatch, open_split, require_good
+from condgen.tasks.text_to_video.data import Batch, TokenBatch, open_split
 from condgen.tasks.text_to_video.task import TextToVideo
 from condgen.text.encoder import Tokens
 
@@ -30,7 +31,7 @@ def test_sentences_come_as_vectors(clips):
     assert isinstance(batch, Batch)
     assert batch.clip.shape == (4, 3, 16, 16, 16)
     assert batch.text.shape == batch.wrong_text.shape == (4, 6)
-    own = dataset.text_encoder.encode([row["captions"][0] for row in dataset.rows])
+    own = dataset.text.encoder.encode([row["captions"][0] for row in dataset.rows])
     torch.testing.assert_close(batch.text, own)
     torch.testing.assert_close(batch.wrong_text, own[[1, 0, 1, 0]])
     red = batch.clip[:, 0].mean((1, 2, 3)) > batch.clip[:, 2].mean((1, 2, 3))
@@ -42,7 +43,7 @@ def test_an_encoder_that_learns_along_gets_tokens_and_the_training_words(clips):
     dataset = open_split(config, "train")
     batch = batch_of(dataset)
     assert isinstance(batch, TokenBatch)
-    assert dataset.text_encoder(Tokens(batch.codes, batch.mask)).vector.shape == (4, 6)
+    assert dataset.text.encoder(Tokens(batch.codes, batch.mask)).vector.shape == (4, 6)
     task = TextToVideo(config.model)
     task.prepare(dataset)
     assert task.text_encoder.unknown_words("a red xylophone") == ["xylophone"]
@@ -51,6 +52,6 @@ def test_an_encoder_that_learns_along_gets_tokens_and_the_training_words(clips):
 def test_what_is_missing_is_said(clips):
     with pytest.raises(UserError, match="has to be trained first"):
         open_split(run_config(clips), "train")
-    require_good(run_config(clips))
+    check_data(run_config(clips))
     with pytest.raises(UserError):
-        require_good(run_config(clips, "model.frames=32"))
+        check_data(run_config(clips, "model.frames=32"))

@@ -6,10 +6,8 @@ import torch
 from PIL import Image
 
 from condgen.config import resolve, to_plain
-from condgen.errors import UserError
 from condgen.tasks.text_to_video import example
 from condgen.tasks.text_to_video.evaluation import Evaluation, gist_measures
-from condgen.tasks.text_to_video.pipeline import Pipeline
 from condgen.tasks.text_to_video.task import TextToVideo
 
 MEASURES = {"nearest_sample", "diversity", "movement"}
@@ -26,18 +24,6 @@ def test_a_look_during_training(clips, tmp_path, gist):
     assert np.array_equal(report.pictures["true, made"], shown.transpose(2, 0, 1))
     with Image.open(tmp_path / "samples" / "first.gif") as moving:
         assert moving.n_frames == 16
-
-
-def test_a_look_at_the_painter_alone(clips, tmp_path):
-    model = example.config(gist_alone=True)
-    tree = {"task": "text_to_video", "model": to_plain(model), "start_from": "x"}
-    config, task = resolve(tree, [f"data.manifest={clips}", "trainer.device=cpu"]), TextToVideo(model).eval()
-    report = Evaluation(config)(task, tmp_path, "first")
-    assert report.measures.keys() == {"gist_error", "divergence"}
-    shown = np.asarray(Image.open(tmp_path / "first.png"))
-    assert np.array_equal(report.pictures["first frame, gists"], shown.transpose(2, 0, 1))
-    with pytest.raises(UserError, match="paints gists alone"):
-        Pipeline(task.generator, task.text_encoder, model)("red")
 
 
 def test_measures_of_the_gist_by_hand():

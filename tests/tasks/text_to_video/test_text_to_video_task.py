@@ -162,21 +162,23 @@ def test_the_penalty_of_a_trained_encoder_is_computed_in_either_precision():
         assert task.penalty(batch)["r1"].item() == pytest.approx(full, rel=0.05)
 
 
-def test_the_painter_alone_learns_gists_and_nothing_else():
-    task, batch = made({"gist_alone": True, "gist_weight": 2.0, "divergence_weight": 3.0})
+def test_clips_are_reconstructed_before_any_is_judged():
+    task, batch = made({"reconstruction_alone": True, "reconstruction_squared": True, "gist_weight": 2.0})
     with_grey(task)
     with torch.no_grad():
         task.gist_encoder.mean_and_log_variance.bias[:3] = 1.0
-    assert task.players(task.config) == ("generator", "gist_encoder")
     (turn,) = task.turns()
-    losses = turn.loss(batch)
-    assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(
-        {"gist": 2 * batch.clip[:, :, 0].square().mean().item(), "divergence": 2 * 3 * 1.5 / (3 * 16 * 16)}
+    assert turn.players == ("generator", "gist_encoder")
+    assert task.players(task.config) == turn.players
+    assert {name: loss.item() for name, loss in turn.loss(batch).items()} == pytest.approx(
+        {
+            "gist": 2 * batch.clip[:, :, 0].square().mean().item(),
+            "divergence": 2 * 1.5 / (3 * 16 * 16),
+            "reconstruction": 0.1 * batch.clip.square().mean().item(),
+        }
     )
-    sum(losses.values()).backward()
-    assert all(parameter.grad is None for parameter in task.generator.streams.parameters())
-    with pytest.raises(ValueError, match="gist_alone needs a gist"):
-        made({"gist_alone": True}, text_trained=True)
+    with pytest.raises(ValueError, match="reconstruction_alone needs a gist"):
+        made({"reconstruction_alone": True}, text_trained=True)
 
 
 def test_the_penalty_is_the_slope_at_real_pairs():

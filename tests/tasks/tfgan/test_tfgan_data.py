@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,4 +48,15 @@ def test_the_task_takes_the_words_over(run):
     dataset = open_split(run, "train")
     task = Tfgan(run.model)
     task.prepare(dataset)
-    assert torch.equal(task.text_encoder.encode(CAPTIONS), dataset.text_encoder.encode(CAPTIONS))
+    assert torch.equal(task.text_encoder.encode(CAPTIONS), dataset.text.encoder.encode(CAPTIONS))
+
+
+def test_captions_that_are_read_alike_are_not_told_apart(run, capsys):
+    model = replace(run.model, text=replace(run.model.text, length=3))
+    rows = [json.loads(line) for line in Path(run.data.manifest).read_text().splitlines()]
+    rows.append(rows[0] | {"captions": ["a red circle stands"]})
+    Path(run.data.manifest).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dataset = open_split(replace(run, model=model), "train")
+    assert {dataset.text.captions.wrong_row(0, np.random.default_rng(seed)) for seed in range(9)} == {1}
+    advice = "set model.text.length=4 model.towers.steps=4"
+    assert capsys.readouterr().out == f"3 of 3 captions are longer than the 3 words that are read; {advice}\n"

@@ -58,8 +58,14 @@ def test_sentences_between_two(pipeline):
 def test_portions_do_not_matter(pipeline, monkeypatch):
     requests = [Request(RED, number=number) for number in range(3)]
     made = pipeline.animate(requests)
-    monkeypatch.setattr("condgen.tasks.tfgan.pipeline.PORTION", 1)
-    assert close(made, pipeline.animate(requests))
+    drawn = []
+    hook = pipeline._generator.draw.register_forward_hook(lambda _, given, frames: drawn.append(len(frames)))
+    for frames, at_once in ((1, [1] * 12), (3, [3, 1] * 3), (8, [8, 4])):
+        monkeypatch.setattr("condgen.tasks.tfgan.pipeline.PORTION", frames * pipeline.size**2)
+        assert close(made, pipeline.animate(requests))
+        assert drawn == at_once, "frames of a long clip in portions, short clips together"
+        drawn.clear()
+    hook.remove()
     assert pipeline.animate([]).shape == (0, 3, 4, 32, 32)
 
 

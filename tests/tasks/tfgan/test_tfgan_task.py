@@ -116,6 +116,9 @@ def test_penalties_are_those_of_linear_judges():
         squared = 10 * 0.25 * 4 * 3 * 32 * 32
         assert task.frame_penalty(batch)["r1"].item() == pytest.approx(squared, rel=1e-5)
         assert task.clip_penalty(batch)["r1"].item() == pytest.approx(squared, rel=1e-5)
+        mean = replace(task.config.frame_discriminator, r1_summed=False)
+        task.config = replace(task.config, frame_discriminator=mean)
+        assert task.frame_penalty(batch)["r1"].item() == pytest.approx(squared / 4, rel=1e-5)
 
 
 def test_clips_of_half_the_size_for_the_clip_discriminator():

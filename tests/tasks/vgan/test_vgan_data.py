@@ -6,8 +6,9 @@ import torch
 from condgen.config import resolve, to_plain
 from condgen.data.loading import Draw
 from condgen.errors import UserError
+from condgen.tasks import check_data
 from condgen.tasks.vgan import example
-from condgen.tasks.vgan.data import Batch, open_split, require_good
+from condgen.tasks.vgan.data import Batch, open_split
 
 
 def run_config(manifest, *overrides):
@@ -44,8 +45,8 @@ def test_clips_are_mirrored_where_asked_for(strips):
 
 
 def test_clips_need_no_sentences_but_enough_frames(strips):
-    require_good(run_config(strips))
+    check_data(run_config(strips))
     with pytest.raises(UserError):
-        require_good(run_config(strips, "model.frames=32"))
+        check_data(run_config(strips, "model.frames=32"))
     with pytest.raises(UserError, match="stride must be 0 or more"):
         run_config(strips, "model.stride=-1")
