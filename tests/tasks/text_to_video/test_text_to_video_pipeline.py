@@ -5,6 +5,7 @@ import torch
 from tiny_models import tiny_model
 
 import condgen
+from condgen.conditioning.sentence import sentence_condition
 from condgen.config import Precision
 from condgen.data.animate_requests import Request
 from condgen.errors import UserError
@@ -22,7 +23,7 @@ def pipeline(**options) -> Pipeline:
     for parameter in task.generator.parameters():  # so few channels with small weights would say nothing
         parameter.data *= 10
     for _ in range(20):  # nor would fresh running statistics
-        task.draw(batch := example.batch(task.config), task._right(batch))
+        task.draw(batch := example.batch(task.config), sentence_condition(task.text_encoder, batch))
     return Pipeline(task.generator, task.text_encoder, task.config, device="cpu", precision=Precision.FLOAT32)
 
 
