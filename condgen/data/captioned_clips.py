@@ -36,12 +36,14 @@ class DataConfig:
     flip: bool = False  # left and right, half of the draws; not for sentences that say where something moves
     dequantisation: bool = False  # adds noise of U(0, 1/128) to every value (the loader of Balaji et al., 2019)
     captions_averaged: int = 1  # so many sentence vectors of a clip, fewer where it has fewer
+    wrong_candidates: int = 1  # the wrong sentence is that of so many, drawn at random, which shares most words with the
+    # right one: where sentences say several things, else it is known by the first, and the others are not learned
     cache_gigabytes: float = 4.0  # decoded clips kept in memory
     validation_clips: int = 16  # how many of the validation split a report during training looks at
 
     def __post_init__(self):
         refuse_below(self, 0, "cache_gigabytes")
-        refuse_below(self, 1, "captions_averaged", "validation_clips")
+        refuse_below(self, 1, "captions_averaged", "wrong_candidates", "validation_clips")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ class Dataset(TorchDataset):
 
     def __getitem__(self, draw: Draw) -> Batch | TokenBatch:
         random, own = draw.random(), draw.index
-        sentences, _ = drawn_pair(self.text, own, self.config.captions_averaged, random)
+        sentences, _ = drawn_pair(self.text, own, self.config.captions_averaged, random, self.config.wrong_candidates)
         kind = TokenBatch if isinstance(self.text, CaptionTokens) else Batch
         return kind(clip=drawn_clip(self.windows, own, self.config, random), **sentences)
 

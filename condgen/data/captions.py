@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -69,12 +70,18 @@ class Captions:
         """From now on sentences of one group, (N,) int64 for each of `sentences`, are one to `wrong_row`."""
         self._read = [groups.numpy()[own] for own in self._of]
 
-    def wrong_row(self, row: int, random: np.random.Generator) -> int:
+    def wrong_row(self, row: int, random: np.random.Generator, candidates: int = 1) -> int:
         """A random row that shares no sentence, and is of another class if both have one.
+
+        Args:
+            candidates: so many such rows are drawn, and the one whose first sentence shares most words is taken.
 
         Raises:
             UserError: there is none.
         """
+        if candidates > 1:
+            drawn = [self.wrong_row(row, random) for _ in range(candidates)]
+            return max(drawn, key=lambda other: len(self._words[row] & self._words[other]))
         for _ in range(TRIES):
             if not self._agree(row, other := int(random.integers(len(self.rows)))):
                 return other
@@ -85,6 +92,10 @@ class Captions:
                 f"share a sentence with it, so none has a wrong one; add rows of another class"
             )
         return int(random.choice(others))
+
+    @cached_property
+    def _words(self) -> list[frozenset[str]]:
+        return [frozenset(self.sentences[own[0]].lower().split()) for own in self._of]
 
     def _agree(self, row: int, other: int) -> bool:
         of_one_class = self._classes[row] and self._classes[row] == self._classes[other]
@@ -135,10 +146,10 @@ def refuse_averaged_tokens(text: CaptionVectors | CaptionTokens, count: int) -> 
 
 
 def drawn_pair(
-    text: CaptionVectors | CaptionTokens, row: int, count: int, random: np.random.Generator
+    text: CaptionVectors | CaptionTokens, row: int, count: int, random: np.random.Generator, candidates: int = 1
 ) -> tuple[dict[str, Tensor], int]:
-    """What `text.draw` gives of a row and, under names with `wrong_`, of one that says something else; that row."""
-    wrong = text.captions.wrong_row(row, random)
+    """What `text.draw` gives of a row and, under names with `wrong_`, of `captions.wrong_row`; and that row."""
+    wrong = text.captions.wrong_row(row, random, candidates)
     right, mismatched = text.draw(row, count, random), text.draw(wrong, count, random)
     return right | {f"wrong_{name}": part for name, part in mismatched.items()}, wrong
 

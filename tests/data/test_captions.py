@@ -69,6 +69,14 @@ def test_without_classes_wrong_rows_share_no_sentence():
     assert drawn(captions, 1) == {2, 3, 4}
 
 
+def test_of_several_candidates_the_one_with_the_most_common_words():
+    captions = Captions(rows(("", "A red box"), ("", "a blue box"), ("", "two discs"), ("", "red discs")))
+    random = np.random.default_rng(0)
+    assert {captions.wrong_row(0, random, candidates=50) for _ in range(20)} == {1}
+    assert {captions.wrong_row(3, random, candidates=50) for _ in range(20)} == {0, 2}  # one word each
+    assert {captions.wrong_row(0, random, candidates=2) for _ in range(100)} == {1, 2, 3}
+
+
 def test_a_rare_wrong_row_is_found_for_certain():
     captions = Captions(rows(*[("x", "a")] * 5000, ("y", "b")))
     assert drawn(captions, 0, times=20) == {5000}
