@@ -147,6 +147,8 @@ def resolve(tree: dict, overrides: Sequence[str] = (), where: str = "config") ->
     task, data = tasks.part(tree["task"], "task").TASK, tasks.part(tree["task"], "data")
     model = part(tree.get("model"), task.Config, f"{where}: model")
     stated = _mapping(tree.get("optimizers"), f"{where}: optimizers")
+    if empty := [player for player in task.players(model) if stated.get(player) == ""]:
+        raise UserError(f"{where}: optimizers.{empty[0]} is empty, and this model has that player; give it settings")
     # a player that a base has, and this config has not, is taken out by `optimizers.discriminator=` or null
     optimizers = {player: settings for player, settings in stated.items() if settings not in (None, "")}
     _refuse_unknown(optimizers, task.players(model), f"{where}: optimizers")

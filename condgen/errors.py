@@ -9,7 +9,7 @@ class UserError(Exception):
 
 
 def refuse_below(config: object, least: int, *names: str) -> None:
-    """Raise ValueError for numbers of a config that are below `least`, infinite or none at all."""
+    """Raise ValueError for numbers of a config that are below `least`, infinite or not a number."""
     for name in names:
         value = getattr(config, name)
         if not least <= value < float("inf"):

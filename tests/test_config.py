@@ -93,6 +93,8 @@ def test_a_player_of_the_base_is_taken_out():
     config = resolve(tree, ["optimizers.discriminator="])
     assert config.optimizers.keys() == {"generator", "gist_encoder"}
     assert config.optimizers["generator"].learning_rate == 0.5
+    with pytest.raises(UserError, match=r"optimizers\.generator is empty, and this model has that player"):
+        resolve(tree, ["optimizers.discriminator=", "optimizers.generator="])
 
 
 @pytest.mark.parametrize("name", ["/d/my #1/m.jsonl", "007", "1e3", "yes", "@a", "*a", "a: b", "null", ""])

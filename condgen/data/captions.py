@@ -14,6 +14,7 @@ from torch import Tensor
 
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.errors import UserError
+from condgen.text.characters import words
 
 if TYPE_CHECKING:
     from condgen.text.encoder import SentenceEncoder
@@ -74,14 +75,16 @@ class Captions:
         """A random row that shares no sentence, and is of another class if both have one.
 
         Args:
-            candidates: so many such rows are drawn, and the one whose first sentence shares most words is taken.
+            candidates: so many such rows are drawn, and the one whose first sentence shares most words with this row's
+                first is taken.
 
         Raises:
             UserError: there is none.
         """
         if candidates > 1:
             drawn = [self.wrong_row(row, random) for _ in range(candidates)]
-            return max(drawn, key=lambda other: len(self._words[row] & self._words[other]))
+            own = self._words[self._of[row][0]]
+            return max(drawn, key=lambda other: len(own & self._words[self._of[other][0]]))
         for _ in range(TRIES):
             if not self._agree(row, other := int(random.integers(len(self.rows)))):
                 return other
@@ -95,7 +98,7 @@ class Captions:
 
     @cached_property
     def _words(self) -> list[frozenset[str]]:
-        return [frozenset(self.sentences[own[0]].lower().split()) for own in self._of]
+        return [frozenset(words(sentence)) for sentence in self.sentences]
 
     def _agree(self, row: int, other: int) -> bool:
         of_one_class = self._classes[row] and self._classes[row] == self._classes[other]

@@ -54,7 +54,8 @@ def watch(frames: np.ndarray) -> Seen | None:
     lightness to white: grounds are grey, and no lighter than halfway to white. Pieces of less than `SPECK` are passed
     over.
 
-    Meant for pictures of 64 pixels a side or more, and 8 frames or more; blur alone can hide a shape of 32 pixels.
+    Meant for 8 frames or more, of 32 pixels a side or more: true clips of that size are read without a mistake, but a
+    little blur hides a shape there; of 64 pixels it does not.
 
     Args:
         frames: uint8 (T, S, S, 3).

@@ -67,10 +67,10 @@ def caption_text(config: RunConfig, captions: Captions, *, as_tokens: bool) -> C
         encoder = encoder_for(config, sentences)
     require_readable(encoder, sentences)
     note_cut(config, encoder, sentences)
-    if not as_tokens:
-        return CaptionVectors(captions, sentence_vectors(encoder, sentences), encoder)
     tokens = encoder.tokenize(sentences)
     captions.read_alike(torch.unique(tokens.codes, dim=0, return_inverse=True)[1])
+    if not as_tokens:
+        return CaptionVectors(captions, sentence_vectors(encoder, sentences), encoder)
     return CaptionTokens(captions, *tokens, encoder)
 
 

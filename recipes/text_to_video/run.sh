@@ -7,7 +7,8 @@
 #                                [--small | --weizmann DIR | --shapes | --mini] [key=value ...]
 #
 #   stage 1  prepare data     videos that you hold are cut, your own clips taken, or Moving Shapes drawn
-#   stage 2  train            the game; of actions and drawn shapes also the judge of stage 3
+#   stage 2  train            small networks: reconstruction, then the game; of actions and drawn shapes also the judge of
+#                             stage 3
 #   stage 3  evaluate         the left-out clips and their sentences
 #   stage 4  samples          left-out sentences with their gists, and one background under another sentence
 #
@@ -22,7 +23,7 @@
 #   --weizmann   the actions of Weizmann, on two cores; their folder, see data_prep/weizmann.py
 #   --shapes     Moving Shapes with small networks, on two cores: the model that ships
 #   --mini       a few clips and tiny networks: under a minute, no network access
-#   key=value    overrides for the game, e.g. trainer.seed=1
+#   key=value    overrides for the game and the reconstruction before it, e.g. trainer.seed=1
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -114,7 +115,7 @@ fi
 # train_reconstruction: of true clips from their gists, before a discriminator plays; else its gradients drown those of a
 # painter that knows nothing.
 train_reconstruction() {
-  local settings=(model.reconstruction_alone=true optimizers.discriminator=)
+  local settings=(${overrides[@]+"${overrides[@]}"} model.reconstruction_alone=true optimizers.discriminator=)
   for player in generator gist_encoder; do
     settings+=("optimizers.$player.learning_rate=1e-3" "optimizers.$player.betas=[0.9,0.99]")
     settings+=("optimizers.$player.schedule=constant")
@@ -151,7 +152,8 @@ judged=""
 
 if wanted 2; then
   start=()
-  if [[ -n $form && ($name == gan || $name == gt2v) ]]; then # the paper's size as the paper has it, all at once
+  # the paper's size as the paper has it, all at once; and an encoder that learns does so in the game alone
+  if [[ -n $form && ($name == gan || $name == gt2v) && " ${overrides[*]-} " != *" model.text_trained=true "* ]]; then
     echo "== stage 2: training, reconstruction before the game"
     train_reconstruction
     start=("start_from=$output/$name/reconstruction/model")

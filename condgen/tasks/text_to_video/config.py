@@ -112,7 +112,7 @@ class Config:
         if self.text_filter and not self.gist:
             raise ValueError("text_filter filters the gist, and there is none: set text_filter=false too")
         if self.reconstruction_alone and (self.text_trained or not self.gist):
-            raise ValueError("reconstruction_alone needs a gist, and text_trained=false: it learns in the game")
+            raise ValueError("reconstruction_alone needs a gist and text_trained=false: encoders learn in the game")
         if self.objective in ENERGIES:
             raise ValueError(f"objective {self.objective} judges energies, and this discriminator gives logits")
         if self.r1_weight and self.discriminator.norm is Norm.BATCH:

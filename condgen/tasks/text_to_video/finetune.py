@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from condgen.data.manifest import Manifest
+from condgen.errors import UserError
 from condgen.finetuning_clips import MAIN, NEXT, ROWS, measure, prepare, show
 from condgen.tasks.text_to_video.task import TextToVideo
 
@@ -20,6 +21,9 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
 
     Args:
         judged: whether the model folder has a discriminator.
+
+    Raises:
+        UserError: the model has played no game yet.
     """
     # as the recipes: with a gradient penalty without momentum; a cosine leaves them where they settle
     betas = [0.0, 0.99] if model.r1_weight else [0.5, 0.999]
@@ -36,6 +40,8 @@ def differences(model: Config, manifest: Manifest, *, judged: bool) -> tuple[dic
         },
     }
     lines = []
+    if model.reconstruction_alone:
+        raise UserError("this model was trained by reconstruction alone; train the game from it, with start_from=MODEL")
     if model.text_trained:
         tree["model"] = {"text_trained": False}
         lines.append("the sentence encoder stays as it is: few sentences would spoil it (model.text_trained=false)")

@@ -48,7 +48,8 @@ class FrameDiscriminatorConfig:
     outputs: int = 128
     frames_judged: int = 0  # random ones of each clip, real and drawn; 0: all, as published. Its work falls in
     # proportion, and neighbours say nearly the same (8 in DVD-GAN: Clark et al., 2019, arXiv 1907.06571)
-    r1_summed: bool = True  # over the frames of a clip, as published; else their mean: a T-th, so that it sees shapes
+    r1_summed: bool = True  # over the frames of a clip, as published; else their mean, T times weaker: a small
+    # discriminator is then free to see shapes
 
     def __post_init__(self):
         refuse_below(self, 1, "width", "outputs")
