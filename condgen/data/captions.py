@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -75,8 +76,8 @@ class Captions:
         """A random row that shares no sentence, and is of another class if both have one.
 
         Args:
-            candidates: so many such rows are drawn, and the one whose first sentence shares most words with this row's
-                first is taken.
+            candidates: so many such rows are drawn, and the one whose first sentence differs from this row's first in the
+                fewest places is taken.
 
         Raises:
             UserError: there is none.
@@ -84,7 +85,7 @@ class Captions:
         if candidates > 1:
             drawn = [self.wrong_row(row, random) for _ in range(candidates)]
             own = self._words[self._of[row][0]]
-            return max(drawn, key=lambda other: len(own & self._words[self._of[other][0]]))
+            return min(drawn, key=lambda other: _differing_places(own, self._words[self._of[other][0]]))
         for _ in range(TRIES):
             if not self._agree(row, other := int(random.integers(len(self.rows)))):
                 return other
@@ -97,8 +98,8 @@ class Captions:
         return int(random.choice(others))
 
     @cached_property
-    def _words(self) -> list[frozenset[str]]:
-        return [frozenset(words(sentence)) for sentence in self.sentences]
+    def _words(self) -> list[list[str]]:
+        return [words(sentence) for sentence in self.sentences]
 
     def _agree(self, row: int, other: int) -> bool:
         of_one_class = self._classes[row] and self._classes[row] == self._classes[other]
@@ -185,6 +186,15 @@ def class_of(row: Row) -> str:
 def _refuse_other_count(captions: Captions, count: int) -> None:
     if count != len(captions.sentences):
         raise ValueError(f"{count} encoded sentences were given for {len(captions.sentences)}")
+
+
+def _differing_places(one: list[str], other: list[str]) -> int:
+    """Places where words must be exchanged, added or left out; two neighbours are one: "straight line", "zigzag path"."""
+    places = 0
+    for kind, start, end, other_start, other_end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        if kind != "equal":
+            places += -(-max(end - start, other_end - other_start) // 2)
+    return places
 
 
 def _short(value: object) -> str:

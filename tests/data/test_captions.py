@@ -69,12 +69,21 @@ def test_without_classes_wrong_rows_share_no_sentence():
     assert drawn(captions, 1) == {2, 3, 4}
 
 
-def test_of_several_candidates_the_one_with_the_most_common_words():
-    captions = Captions(rows(("", "A red box"), ("", "a blue box"), ("", "two discs"), ("", "red discs")))
+def test_of_several_candidates_the_one_that_differs_in_the_fewest_places():
+    captions = Captions(
+        rows(("", "A red box in a straight line"), ("", "a blue box in a straight line"), ("", "two discs"))
+    )
     random = np.random.default_rng(0)
     assert {captions.wrong_row(0, random, candidates=50) for _ in range(20)} == {1}
-    assert {captions.wrong_row(3, random, candidates=50) for _ in range(20)} == {0, 2}  # one word each
-    assert {captions.wrong_row(0, random, candidates=2) for _ in range(100)} == {1, 2, 3}
+    assert {captions.wrong_row(2, random, candidates=50) for _ in range(20)} == {0, 1}  # as far from both
+    assert {captions.wrong_row(0, random, candidates=2) for _ in range(100)} == {1, 2}
+
+
+def test_two_neighbouring_words_that_differ_are_one_place():
+    near = "a red box in a zigzag path", "a blue box in a straight line"
+    captions = Captions(rows(("", "a red box in a straight line"), ("", near[0]), ("", near[1]), ("", "blue discs")))
+    random = np.random.default_rng(0)
+    assert {captions.wrong_row(0, random, candidates=50) for _ in range(20)} == {1, 2}
 
 
 def test_a_rare_wrong_row_is_found_for_certain():
