@@ -54,6 +54,24 @@ def test_small_networks_reconstruct_before_they_are_judged(tmp_path, options, co
         assert said.index(before[0]) < said.index(games[0])
 
 
+def test_overrides_reach_the_reconstruction_too(tmp_path):
+    said = calls(tmp_path, "text_to_video", "--stage", "2", "--stop-stage", "2", "--shapes", "trainer.seed=1")
+    before, game, judge = [line for line in said if " train " in line]
+    assert " model.reconstruction_alone=true " in before
+    assert " trainer.seed=1 " in before
+    assert " trainer.seed=1 " in game
+    assert "trainer.seed" not in judge
+
+
+def test_an_encoder_that_learns_along_does_so_in_the_game_alone(tmp_path):
+    options = ["--shapes", "model.text_trained=true", "model.text.kind=subword_rnn"]
+    said = calls(tmp_path, "text_to_video", "--stage", "2", "--stop-stage", "2", *options)
+    game, judge = [line for line in said if " train " in line]
+    assert " train shapes.yaml " in game
+    assert " train judge_shapes.yaml " in judge
+    assert " model " not in game  # start_from=.../model
+
+
 @pytest.mark.parametrize(
     ("recipe", "options", "judge"),
     [

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from rich.console import Console
@@ -26,9 +27,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from condgen.config import Precision
+from condgen.config import Precision, read
 from condgen.runtime.device import choose_device, choose_precision
 
+RECIPES = Path(__file__).parents[1] / "recipes"
 BUSY = 0.05  # share of the machine that others may have taken
 
 
@@ -40,6 +42,21 @@ class Case:
     reference: Callable[[], object]  # eager, fp32, NCHW
     ours: Callable[[], object]
     flop: float  # of the reference's work, multiply and add counted as 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Networks of one size in a game, and how many samples a step takes."""
+
+    name: str
+    config: Any  # of the task
+    batch_size: int
+
+    @classmethod
+    def compact(cls, recipe: str) -> Self:
+        """As a recipe's shapes.yaml has them, without the gradient penalty, which it plays now and then."""
+        run = read(RECIPES / recipe / "conf" / "shapes.yaml", ["model.r1_weight=0"])
+        return cls("compact size", run.model, run.trainer.batch_size)
 
 
 def count_flop(work: Callable[[], object]) -> float:

@@ -37,8 +37,8 @@ class DataConfig:
     dequantisation: bool = False  # adds noise of U(0, 1/128) to every value (the loader of Balaji et al., 2019)
     captions_averaged: int = 1  # so many sentence vectors of a clip, fewer where it has fewer
     wrong_candidates: int = 1  # the wrong sentence is that of so many random clips' which differs from the right one in
-    # the fewest places: where sentences say several things, it is else known by one, and the others are not learned. Not
-    # where two sentences may say the same in other words
+    # the fewest places: where sentences say several things, it is else known by one, and the others are not learned.
+    # Not where two sentences may say the same in other words
     cache_gigabytes: float = 4.0  # decoded clips kept in memory
     validation_clips: int = 16  # how many of the validation split a report during training looks at
 

@@ -76,8 +76,8 @@ class Captions:
         """A random row that shares no sentence, and is of another class if both have one.
 
         Args:
-            candidates: so many such rows are drawn, and the one whose first sentence differs from this row's first in the
-                fewest places is taken.
+            candidates: so many such rows are drawn, and the one whose first sentence differs from this row's first in
+                the fewest places is taken.
 
         Raises:
             UserError: there is none.
@@ -189,7 +189,7 @@ def _refuse_other_count(captions: Captions, count: int) -> None:
 
 
 def _differing_places(one: list[str], other: list[str]) -> int:
-    """Places where words must be exchanged, added or left out; two neighbours are one: "straight line", "zigzag path"."""
+    """Places where words are exchanged, added or left out; two neighbours are one: "straight line", "zigzag path"."""
     places = 0
     for kind, start, end, other_start, other_end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if kind != "equal":

@@ -6,17 +6,17 @@ import copy
 import itertools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from benchmark import Case, count_flop
+from benchmark import Case, Setting, count_flop
 from torch import Tensor, nn
 
 import condgen
 from condgen.adversarial.trainer import Trainer
 from condgen.conditioning.condition import Condition
-from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig, read
+from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig
 from condgen.data.draw_requests import Request
 from condgen.data.manifest import Manifest
 from condgen.runtime.engine import Engine
@@ -32,28 +32,12 @@ SETTINGS = OptimizerConfig(learning_rate=2e-4, betas=[0.5, 0.999])
 BOX = (0.25, 0.25, 0.5, 0.5)
 SHIPPED = "gawwn-shapes"
 DRAWING_FORMS = (Form.BOX, Form.KEYPOINTS)
-
-
-@dataclass(frozen=True)
-class Setting:
-    name: str
-    config: Config
-    batch_size: int
-
-
 PAPER = Setting("paper size", Config(keypoints=[f"part {number}" for number in range(15)]), 16)
-RECIPE = Path(__file__).parents[2] / "recipes" / "gawwn" / "conf" / "shapes.yaml"
-
-
-def compact() -> Setting:
-    """The recipe's, without the gradient penalty of every eighth step."""
-    run = read(RECIPE, ["model.r1_weight=0"])
-    return Setting("compact size", run.model, run.trainer.batch_size)
 
 
 def cases(device: torch.device) -> Iterator[Case]:
     """Inference and training; the networks have random weights, which speed does not depend on."""
-    for setting in (compact(), PAPER):
+    for setting in (Setting.compact("gawwn"), PAPER):
         for form in DRAWING_FORMS:
             yield _inference(device, setting, form)
             with tempfile.TemporaryDirectory() as folder:

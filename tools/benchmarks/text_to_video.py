@@ -6,18 +6,17 @@ import copy
 import itertools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from benchmark import Case, count_flop
+from benchmark import Case, Setting, count_flop
 from torch import Tensor, nn
 
 from condgen.adversarial.trainer import Trainer
 from condgen.conditioning.condition import Condition
 from condgen.conditioning.judging import matching_aware_losses
-from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig, read
+from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig
 from condgen.data.animate_requests import Request
 from condgen.networks.clips import ClipConvolution, TransposedClipConvolution
 from condgen.runtime.engine import Engine
@@ -32,30 +31,16 @@ from condgen.text import encoder
 
 SETTINGS = OptimizerConfig(learning_rate=2e-4, betas=[0.5, 0.999])
 SENTENCE = "a large red circle is moving in a zigzag path towards north {}"  # and a word more, to be read anew
-RECIPE = Path(__file__).parents[2] / "recipes" / "text_to_video" / "conf" / "shapes.yaml"
 PLAIN = {ClipConvolution: nn.Conv3d, TransposedClipConvolution: nn.ConvTranspose3d}
-
-
-@dataclass(frozen=True)
-class Setting:
-    name: str
-    config: Config
-    batch_size: int
 
 
 PAPER = Setting("paper size", Config(), 8)
 
 
-def compact() -> Setting:
-    """The recipe's, without the gradient penalty, which it plays now and then."""
-    run = read(RECIPE, ["model.r1_weight=0"])
-    return Setting("compact size", run.model, run.trainer.batch_size)
-
-
 def cases(device: torch.device) -> Iterator[Case]:
     """Inference and training; the networks have random weights, which speed does not depend on."""
     keep_freed_memory()  # as in training; the reference gains as well
-    for setting in (compact(), PAPER):
+    for setting in (Setting.compact("text_to_video"), PAPER):
         yield inference(device, setting)
         with tempfile.TemporaryDirectory() as folder:
             yield training(device, setting, Path(folder))

@@ -9,17 +9,16 @@ import copy
 import itertools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from benchmark import Case, count_flop
+from benchmark import Case, Setting, count_flop
 from torch import Tensor, nn
 
 from condgen.adversarial.trainer import Trainer
 from condgen.conditioning.judging import matching_aware_losses
-from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig, read
+from condgen.config import OptimizerConfig, Precision, RunConfig, TrainerConfig
 from condgen.data.animate_requests import Request
 from condgen.networks.blocks import SLOPE
 from condgen.runtime.engine import Engine
@@ -38,29 +37,15 @@ SETTINGS = OptimizerConfig(learning_rate=1e-4, betas=[0.0, 0.99])
 EMA_DECAY = 0.999
 SENTENCE = "a large red circle is moving in a zigzag path towards north {}"  # and a word more, to be read anew
 DISCRIMINATORS = {"frames": "content", "clips": "motion"}  # and the heads that make their filters
-RECIPE = Path(__file__).parents[2] / "recipes" / "tfgan" / "conf" / "shapes.yaml"
-
-
-@dataclass(frozen=True)
-class Setting:
-    name: str
-    config: Config
-    batch_size: int
 
 
 PAPER = Setting("paper size", Config(), 8)
 
 
-def compact() -> Setting:
-    """The recipe's, without the gradient penalty, which it plays now and then."""
-    run = read(RECIPE, ["model.r1_weight=0"])
-    return Setting("compact size", run.model, run.trainer.batch_size)
-
-
 def cases(device: torch.device) -> Iterator[Case]:
     """Inference and training; the networks have random weights, which speed does not depend on."""
     keep_freed_memory()  # as in training; the reference gains as well
-    for setting in (compact(), PAPER):
+    for setting in (Setting.compact("tfgan"), PAPER):
         yield inference(device, setting)
         with tempfile.TemporaryDirectory() as folder:
             yield training(device, setting, Path(folder))

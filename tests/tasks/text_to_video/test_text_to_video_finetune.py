@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from tiny_models import QUICK, run_command, tiny_model
 
+from condgen.errors import UserError
 from condgen.runtime.model_folder import ModelFolder
 from condgen.tasks.text_to_video import example, finetune
 
@@ -33,6 +35,11 @@ def test_own_folders_of_frames(monkeypatch, capsys, tmp_path):
     before, after = (ModelFolder.find(folder).tensors() for folder in (model, Path("mine/model")))
     assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("text_encoder."))
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("generator."))
+
+
+def test_a_model_that_has_played_no_game_is_refused():
+    with pytest.raises(UserError, match=r"reconstruction alone; train the game from it, with start_from=MODEL"):
+        finetune.differences(example.config(reconstruction_alone=True), None, judged=False)
 
 
 def test_what_is_decided_by_the_model():
