@@ -17,7 +17,7 @@ from _script import Output, known_sources, report, run
 from condgen.data.manifest import Split
 from condgen.data.recordings import speaker_of
 from condgen.data.sources import unpacked
-from condgen.data.speech_pairs import Pair, find_pairs, prepare_pairs
+from condgen.data.speech_pairs import SpeechPair, find_pairs, prepare_pairs
 from condgen.errors import UserError
 
 VALIDATION_SPEAKERS = {"p226", "p287"}  # of the 28, kept out by most who publish on this corpus
@@ -42,7 +42,7 @@ def voicebank_demand(
 ) -> None:
     sources = known_sources()
 
-    def pairs(part: str, noisy: Path | None, clean: Path | None) -> tuple[list[Pair], list[str]]:
+    def pairs(part: str, noisy: Path | None, clean: Path | None) -> tuple[list[SpeechPair], list[str]]:
         names = (f"voicebank-demand-noisy-{part}", f"voicebank-demand-clean-{part}")
         folders = (
             unpacked(sources[name], output / "downloads", own) for name, own in zip(names, (noisy, clean), strict=True)
@@ -53,7 +53,7 @@ def voicebank_demand(
     test, left_out_of_test = pairs("test", noisy_test, clean_test)
     present = {speaker_of(pair.clean) for pair in known}
     held_out = present & VALIDATION_SPEAKERS or set(sorted(present)[:2])
-    splits: dict[Split, list[Pair]] = {Split.TRAIN: [], Split.VALIDATION: [], Split.TEST: test}
+    splits: dict[Split, list[SpeechPair]] = {Split.TRAIN: [], Split.VALIDATION: [], Split.TEST: test}
     for pair in known:
         splits[Split.VALIDATION if speaker_of(pair.clean) in held_out else Split.TRAIN].append(pair)
     if not splits[Split.TRAIN]:

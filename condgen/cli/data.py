@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from condgen.data.check import Demands
-    from condgen.data.check_pairs import Pair
+    from condgen.data.check_pairs import FieldPair
     from condgen.data.manifest import Manifest
     from condgen.data.media import Media
 
@@ -72,7 +72,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _demands(rows: Manifest, fields: Mapping[str, Media], pairs: Sequence[Pair], minimum_size: int) -> Demands:
+def _demands(rows: Manifest, fields: Mapping[str, Media], pairs: Sequence[FieldPair], minimum_size: int) -> Demands:
     """What any task would ask; of splits only those that are there."""
     from condgen.data import check_fields
     from condgen.data.check import Demands
@@ -107,8 +107,8 @@ def _print_compared(demands: Demands) -> None:
         print(f"no pairs compared among {', '.join(fields)}; --pair SMALL:LARGE:SCALE names two that hold the same")
 
 
-def _pair(text: str) -> Pair:
-    from condgen.data.check_pairs import Pair
+def _pair(text: str) -> FieldPair:
+    from condgen.data.check_pairs import FieldPair
 
     small, _, rest = text.partition(":")
     large, _, scale = rest.partition(":")
@@ -116,4 +116,4 @@ def _pair(text: str) -> Pair:
         raise typer.BadParameter(
             f"{text!r} is not SMALL:LARGE:SCALE, e.g. low:high:4 or noisy:clean", param_hint="--pair"
         )
-    return Pair(small, large, int(scale or 1), same_content=bool(scale))
+    return FieldPair(small, large, int(scale or 1), same_content=bool(scale))

@@ -16,7 +16,7 @@ from condgen.data.files import sha256_of
 from condgen.data.findings import Finding, Found
 from condgen.data.left_out import findings_of
 from condgen.data.media import Media
-from condgen.data.pair_preparation import Kind, contents_of, prepare_items
+from condgen.data.pair_preparation import ItemKind, contents_of, prepare_items
 from condgen.data.preparation import Prepared
 from condgen.data.video import count_frames, open_video, read_clip
 from condgen.data.video_output import write_video
@@ -60,7 +60,7 @@ def prepare_clips(clips: Sequence[CaptionedFile], output: Path, *, fraction: flo
         UserError: there are too few clips, training or a split has none left, a source lies where the result goes, or
             `output` cannot be written.
     """
-    kind = Kind(
+    kind = ItemKind(
         "clips",
         contents=lambda clip: [_contents(clip.path)],
         folder=lambda clip: str(clip.split),

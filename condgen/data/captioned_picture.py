@@ -62,7 +62,7 @@ def read_captions(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path}: cannot be read ({problem.strerror}); check its permissions and the disk") from None
 
 
-def box_of(value: Any) -> Box:
+def parsed_box(value: Any) -> Box:
     """A box of four numbers.
 
     Raises:
@@ -74,7 +74,7 @@ def box_of(value: Any) -> Box:
     return x, y, width, height
 
 
-def keypoints_of(value: Any) -> dict[str, Point | None]:
+def parsed_keypoints(value: Any) -> dict[str, Point | None]:
     """Keypoints of {name: [x, y] or null or [x, y, visible]}, where visible 0 means not visible.
 
     Raises:

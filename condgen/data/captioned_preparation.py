@@ -18,7 +18,7 @@ from condgen.data.findings import Finding
 from condgen.data.image import read_rgb
 from condgen.data.left_out import findings_of
 from condgen.data.media import Media
-from condgen.data.pair_preparation import Kind, contents_of, prepare_items, put
+from condgen.data.pair_preparation import ItemKind, contents_of, prepare_items, put
 from condgen.data.preparation import PNG_COMPRESSION, Prepared
 
 JPEG = (".jpg", ".jpeg")
@@ -47,7 +47,7 @@ def prepare_captioned(
         UserError: there are too few pictures, training or a split has none left, a source lies where the result goes,
             or `output` cannot be written.
     """
-    kind = Kind(
+    kind = ItemKind(
         "pictures",
         contents=lambda picture: [contents_of(picture.path, Media.IMAGE)],
         folder=lambda picture: str(picture.split),

@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from condgen.data.captioned_picture import CaptionedFile, CaptionedPicture, box_of, clean_captions, keypoints_of
+from condgen.data.captioned_picture import CaptionedFile, CaptionedPicture, clean_captions, parsed_box, parsed_keypoints
 from condgen.data.findings import WHOLE_FILE, Finding
 from condgen.data.manifest import Manifest
 from condgen.data.media import Media
@@ -216,8 +216,8 @@ def _places(row: Fields, columns: Columns, present: Sequence[str]) -> tuple[dict
         box = [_number(row[name]) for name in cells]
     keypoints = _parsed(row, columns.keypoints)
     places = {
-        "box": None if box is None else box_of(box),
-        "keypoints": None if keypoints is None else keypoints_of(keypoints),
+        "box": None if box is None else parsed_box(box),
+        "keypoints": None if keypoints is None else parsed_keypoints(keypoints),
     }
     return places, cells
 

@@ -17,7 +17,7 @@ from condgen.data import check_captions as captions
 from condgen.data import check_sets as sets
 from condgen.data import check_videos as videos
 from condgen.data.check_images import FEWEST_COLOURS, Couple, colours
-from condgen.data.check_pairs import Pair, compare, exchanged_colours, is_larger, over_splits
+from condgen.data.check_pairs import FieldPair, compare, exchanged_colours, is_larger, over_splits
 from condgen.data.findings import File, Finding, print_findings, refuse
 from condgen.data.manifest import Manifest, Row, Split
 from condgen.data.media import Media, Problem, look_at
@@ -39,7 +39,7 @@ class Demands:
     sample_rate: int = 0  # Hz, of audio; 0: any
     channels: int = 0  # of audio; 0: any
     frames: int = 0  # that a video has at least
-    pairs: Sequence[Pair] = ()
+    pairs: Sequence[FieldPair] = ()
     domains: Sequence[str] = ()  # two unpaired sets: values of the field `domain` that each split of `splits` has
     apart: Sequence[str] = ()  # fields, such as the speaker, of which no value may be in train and in another split
     splits: Sequence[Split] = ()  # that must have rows
@@ -200,7 +200,7 @@ def _mixed(
         yield first.about_all(Problem(text, fix, is_error=False))
 
 
-def _couples(files: Iterable[File], pair: Pair) -> list[Couple]:
+def _couples(files: Iterable[File], pair: FieldPair) -> list[Couple]:
     by_row = defaultdict(dict)
     for file in files:
         by_row[file.row.line][file.field] = file
@@ -211,7 +211,7 @@ def _couples(files: Iterable[File], pair: Pair) -> list[Couple]:
     ]
 
 
-def _pair_findings(files: Iterable[File], pair: Pair) -> Iterator[Finding]:
+def _pair_findings(files: Iterable[File], pair: FieldPair) -> Iterator[Finding]:
     couples = _couples(files, pair)
     comparisons = _in_parallel(lambda couple: compare(*couple, pair), couples, "comparing pairs")
     for (_, large), comparison in zip(couples, comparisons, strict=True):

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from condgen.data.check_pairs import Pair
+from condgen.data.check_pairs import FieldPair
 from condgen.data.check_sets import DOMAIN
 from condgen.data.manifest import Manifest
 from condgen.data.media import SUFFIXES, Media, look_at
 from condgen.errors import UserError
 
 USUAL_PAIRS = (  # as the scripts of data_prep/ and the tasks call them
-    Pair("noisy", "clean"),
-    Pair("low", "high"),
-    Pair("input", "target", same_content=False),
-    Pair("image", "partner", same_content=False),
+    FieldPair("noisy", "clean"),
+    FieldPair("low", "high"),
+    FieldPair("input", "target", same_content=False),
+    FieldPair("image", "partner", same_content=False),
 )
 USUAL_DOMAINS = ("a", "b")
 HIDDEN = ("partner",)  # fields that not every row has: the true translation of some pictures of an unpaired set
@@ -47,7 +47,7 @@ def guess_fields(manifest: Manifest, wanted: Iterable[str] = ()) -> dict[str, Me
     return (there or every) | {name: every[name] for name in wanted}
 
 
-def usual_pairs(manifest: Manifest) -> list[Pair]:
+def usual_pairs(manifest: Manifest) -> list[FieldPair]:
     """Pairs by the usual names of their fields; the scale of pictures is that of most of the first rows.
 
     Recordings are of equal length and aligned, so those of names that stand for different contents are left out.
@@ -70,7 +70,7 @@ def usual_domains(manifest: Manifest) -> tuple[str, ...]:
     return USUAL_DOMAINS if any(row.fields.get(DOMAIN) in USUAL_DOMAINS for row in manifest.all_rows) else ()
 
 
-def refuse_no_pairs(pairs: Iterable[Pair], fields: Mapping[str, Media]) -> None:
+def refuse_no_pairs(pairs: Iterable[FieldPair], fields: Mapping[str, Media]) -> None:
     """Refuse what can be no pair.
 
     Raises:
@@ -106,7 +106,7 @@ def _kind(name: str, suffix: str) -> Media | None:
     return Media.VIDEO if kind == Media.IMAGE and name == CLIP else kind
 
 
-def _scale(manifest: Manifest, pair: Pair) -> int:
+def _scale(manifest: Manifest, pair: FieldPair) -> int:
     """Also where the two are swapped: then the check says so."""
     counts: Counter[int] = Counter()
     fields = (pair.small, pair.large)

@@ -25,7 +25,7 @@ CLEAR_ROWS = 0.85  # of the training rows, for the colours to tell sides: photos
 
 
 @dataclass(frozen=True)
-class Pair:
+class FieldPair:
     """Two fields that belong together: `large` has `scale` times the width and height of `small`.
 
     Recordings are of equal length and aligned to the sample; their scale is 1, and `small` is the degraded one.
@@ -40,7 +40,7 @@ class Pair:
         return f"{self.small}:{self.large}" if self.scale == 1 else f"{self.small}:{self.large}:{self.scale}"
 
 
-def compare(small: File, large: File, pair: Pair) -> Comparison:
+def compare(small: File, large: File, pair: FieldPair) -> Comparison:
     """What is wrong with one pair, except for sizes; the problems are the large one's."""
     problems = []
     short, long = sorted((_stem(small), _stem(large)), key=len)
@@ -58,7 +58,7 @@ def compare(small: File, large: File, pair: Pair) -> Comparison:
     return replace(comparison, problems=(*problems, *comparison.problems))
 
 
-def over_splits(couples: Sequence[Couple], comparisons: Sequence[Comparison], pair: Pair) -> Iterator[Finding]:
+def over_splits(couples: Sequence[Couple], comparisons: Sequence[Comparison], pair: FieldPair) -> Iterator[Finding]:
     """What only many rows can tell."""
     yield from _misfits([couple for couple in couples if _are_pictures(*couple)], pair)
     for split in Split:
@@ -87,7 +87,7 @@ def _times(small: File, large: File) -> Fraction | None:
     return across if across == down else None
 
 
-def _misfits(couples: Sequence[Couple], pair: Pair) -> Iterator[Finding]:
+def _misfits(couples: Sequence[Couple], pair: FieldPair) -> Iterator[Finding]:
     """Sizes that do not fit the scale: where all rows of the manifest or of a split are alike, it is one mistake."""
     if finding := _common_misfit(couples, pair, "all"):
         yield finding
@@ -104,7 +104,7 @@ def _unfit(couples: Sequence[Couple], scale: int) -> list[Couple]:
     return [couple for couple in couples if _times(*couple) != scale]
 
 
-def _common_misfit(couples: Sequence[Couple], pair: Pair, which: str) -> Finding | None:
+def _common_misfit(couples: Sequence[Couple], pair: FieldPair, which: str) -> Finding | None:
     if len(couples) < 2 or len(_unfit(couples, pair.scale)) < len(couples):
         return None
     rows = f"in {which} {len(couples)} rows"
@@ -132,7 +132,7 @@ def _misfit(small: File, large: File, scale: int) -> Problem:
     return Problem(text, "make the pair anew from the larger picture")
 
 
-def exchanged_colours(couples: Sequence[Couple], pair: Pair, colours: Sequence[Sides]) -> Iterator[Finding]:
+def exchanged_colours(couples: Sequence[Couple], pair: FieldPair, colours: Sequence[Sides]) -> Iterator[Finding]:
     """Sides that are exchanged against those of most training rows, where their colours make that certain.
 
     Args:
@@ -165,7 +165,7 @@ def exchanged_colours(couples: Sequence[Couple], pair: Pair, colours: Sequence[S
             yield couples[of_split[split][place]][1].finding(_exchanged_row(pair))
 
 
-def _exchanged_row(pair: Pair) -> Problem:
+def _exchanged_row(pair: FieldPair) -> Problem:
     text = f"{pair.small} has the colours of {pair.large} in the other rows, and the other way round"
     return Problem(text, "swap the two in this row")
 

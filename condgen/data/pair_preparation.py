@@ -29,7 +29,7 @@ _BY_DISTANCE = (Split.TEST, Split.VALIDATION, Split.TRAIN)  # what is nearer to 
 
 
 @dataclass(frozen=True)
-class Kind(Generic[Item]):
+class ItemKind(Generic[Item]):
     """What is to be done with one kind of item."""
 
     what: str
@@ -58,7 +58,7 @@ def prepare_pairs(
         UserError: there are too few pairs, training or a split has none left, a source lies where the result goes, or
             `output` cannot be written.
     """
-    kind = Kind(
+    kind = ItemKind(
         "pairs",
         contents=functools.partial(_pair_contents, fields),
         folder=lambda pair: str(pair.split),
@@ -76,7 +76,7 @@ def prepare_sets(members: Sequence[Member], output: Path, *, fraction: float = 0
     Raises:
         UserError: as `prepare_pairs`.
     """
-    kind = Kind(
+    kind = ItemKind(
         "pictures",
         contents=lambda member: [contents_of(member.path, Media.IMAGE)],
         folder=lambda member: f"{member.split}/{member.domain}",
@@ -111,7 +111,7 @@ def split_items(items: Sequence[Item], fraction: float, seed: int) -> list[Item]
 
 
 def prepare_items(
-    groups: Sequence[Sequence[Item]], output: Path, kind: Kind[Item], fraction: float, seed: int
+    groups: Sequence[Sequence[Item]], output: Path, kind: ItemKind[Item], fraction: float, seed: int
 ) -> Prepared:
     """Each group is split for itself."""
     _refuse_own_files(groups, output, kind)
@@ -139,7 +139,7 @@ def _reason(left_out: Sequence[str]) -> str:
     return f": {left_out[0]}; mend it" if left_out else "; call the split of some of them train"
 
 
-def _refuse_own_files(groups: Sequence[Sequence[Item]], output: Path, kind: Kind[Item]) -> None:
+def _refuse_own_files(groups: Sequence[Sequence[Item]], output: Path, kind: ItemKind[Item]) -> None:
     """Nobody's only copy is written over."""
     own = {(output / split).resolve() for split in Split}
     for path in (path for group in groups for item in group for path in kind.paths(item)):
@@ -148,7 +148,7 @@ def _refuse_own_files(groups: Sequence[Sequence[Item]], output: Path, kind: Kind
 
 
 def _decoded(
-    items: Sequence[Item], kind: Kind[Item], pool: ThreadPoolExecutor, left_out: list[str]
+    items: Sequence[Item], kind: ItemKind[Item], pool: ThreadPoolExecutor, left_out: list[str]
 ) -> list[tuple[Item, list[str]]]:
     """The items that can be decoded, with hashes of what they hold; `left_out` grows by a line on each other."""
 
@@ -168,7 +168,7 @@ def _decoded(
     return good
 
 
-def _without_leaks(known: Sequence[tuple[Item, list[str]]], kind: Kind[Item], left_out: list[str]) -> list[Item]:
+def _without_leaks(known: Sequence[tuple[Item, list[str]]], kind: ItemKind[Item], left_out: list[str]) -> list[Item]:
     """The items of which nothing is also in a split farther from training, in the order of the splits."""
     first: dict[str, Item] = {}
     kept: dict[Split, list[Item]] = {split: [] for split in Split}
@@ -185,7 +185,7 @@ def _without_leaks(known: Sequence[tuple[Item, list[str]]], kind: Kind[Item], le
     return [item for split in Split for item in kept[split]]
 
 
-def _written(items: Sequence[Item], output: Path, kind: Kind[Item], pool: ThreadPoolExecutor) -> list[Row]:
+def _written(items: Sequence[Item], output: Path, kind: ItemKind[Item], pool: ThreadPoolExecutor) -> list[Row]:
     taken: set[str] = set()
     names = [
         unique_name(f"{kind.folder(item)}/{item.name}", taken).removeprefix(f"{kind.folder(item)}/") for item in items

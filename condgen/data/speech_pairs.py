@@ -18,14 +18,14 @@ from condgen.errors import UserError
 
 
 @dataclass(frozen=True)
-class Pair:
+class SpeechPair:
     """The same speech, noisy and clean."""
 
     noisy: Path
     clean: Path
 
 
-def find_pairs(noisy: Path, clean: Path) -> tuple[list[Pair], list[str]]:
+def find_pairs(noisy: Path, clean: Path) -> tuple[list[SpeechPair], list[str]]:
     """The files of two folders that have the same name without its ending, and a line for each that has no partner.
 
     Raises:
@@ -42,14 +42,14 @@ def find_pairs(noisy: Path, clean: Path) -> tuple[list[Pair], list[str]]:
         by_name.append(named)
     for one, other, side in ((*by_name, CLEAN), (*reversed(by_name), NOISY)):
         left_out += [f"{one[name]}: has no {side} partner" for name in one if name not in other]
-    pairs = [Pair(path, by_name[1][name]) for name, path in by_name[0].items() if name in by_name[1]]
+    pairs = [SpeechPair(path, by_name[1][name]) for name, path in by_name[0].items() if name in by_name[1]]
     if not pairs:
         raise UserError(f"no file of {noisy} has the name of one in {clean}; partners must have the same name")
     return pairs, left_out
 
 
 def prepare_pairs(
-    pairs: Mapping[Split, Sequence[Pair]], output: Path, *, sample_rate: int = 16000, left_out: Sequence[str] = ()
+    pairs: Mapping[Split, Sequence[SpeechPair]], output: Path, *, sample_rate: int = 16000, left_out: Sequence[str] = ()
 ) -> Prepared:
     """Resample ready pairs, write them below `output` as 16-bit FLAC, and the manifest last.
 
@@ -77,7 +77,7 @@ def prepare_pairs(
     return folder.finish(rows, [*left_out, *(line for line in made if isinstance(line, str))])
 
 
-def _written(folder: SpeechFolder, name: str, split: Split, pair: Pair) -> Row | str:
+def _written(folder: SpeechFolder, name: str, split: Split, pair: SpeechPair) -> Row | str:
     """The row of a pair, or a line about why it is left out."""
     from condgen.data.audio import Reader
 

@@ -8,9 +8,9 @@ import pytest
 
 from condgen.data.captioned_picture import (
     CaptionedPicture,
-    box_of,
     clean_captions,
-    keypoints_of,
+    parsed_box,
+    parsed_keypoints,
     read_captions,
     with_schema,
 )
@@ -40,13 +40,13 @@ def test_a_text_file_has_a_caption_a_line_and_must_be_utf_8(tmp_path):
 )
 def test_what_is_no_box(value):
     with pytest.raises(ValueError, match="box is not four numbers"):
-        box_of(value)
+        parsed_box(value)
 
 
 def test_keypoints_are_pairs_null_or_triples_of_which_the_last_says_whether_it_is_seen():
     given = {"beak": [1, 2.5], "tail": None, "left eye ": [3, 4, 1], "crown": [5, 6, 0], "nape": [7, 8, 2]}
-    assert box_of([1, 2, 3, 4.5]) == (1.0, 2.0, 3.0, 4.5)
-    assert keypoints_of(given) == {
+    assert parsed_box([1, 2, 3, 4.5]) == (1.0, 2.0, 3.0, 4.5)
+    assert parsed_keypoints(given) == {
         "beak": (1.0, 2.5),
         "tail": None,
         "left eye": (3.0, 4.0),
@@ -58,7 +58,7 @@ def test_keypoints_are_pairs_null_or_triples_of_which_the_last_says_whether_it_i
 @pytest.mark.parametrize("value", [{}, [1, 2], {"beak": [1]}, {"beak": "1,2"}, {"beak": [1, None]}])
 def test_what_are_no_keypoints(value):
     with pytest.raises(ValueError, match="keypoint"):
-        keypoints_of(value)
+        parsed_keypoints(value)
 
 
 def test_all_get_the_same_keypoints_in_the_same_order():

@@ -13,7 +13,7 @@ from condgen.cli import app
 from condgen.data import check as checks
 from condgen.data import findings as found
 from condgen.data import manifest as manifests
-from condgen.data.check import Demands, Pair, check, require_good
+from condgen.data.check import Demands, FieldPair, check, require_good
 from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
 from condgen.errors import UserError
@@ -168,7 +168,7 @@ def test_pairs_must_fit_the_scale(tmp_path):
     rows.append({**rows[0], "split": "train", "high": "high/b.png"})
     photo(tmp_path / "high/b.png", 77, size=(40, 32))
     fields = {"low": Media.IMAGE, "high": Media.IMAGE}
-    demands = Demands(fields=fields, minimum_sizes={Split.TRAIN: 32}, pairs=[Pair("low", "high", 4)])
+    demands = Demands(fields=fields, minimum_sizes={Split.TRAIN: 32}, pairs=[FieldPair("low", "high", 4)])
     found = {(finding.line, finding.problem) for finding in check(manifest(tmp_path, *rows), demands)}
     assert found == {
         (2, "40x33 is not 4 times 10x8 of low"),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from condgen.cli import app
 from condgen.data import manifest as manifests
-from condgen.data.check import Demands, Pair, check, require_good
+from condgen.data.check import Demands, FieldPair, check, require_good
 from condgen.data.check_audio import align
 from condgen.data.manifest import Manifest, Split
 from condgen.data.media import Media
@@ -19,7 +19,7 @@ RATE = 16000
 SECOND = RATE  # samples
 AUDIO = {"noisy": Media.AUDIO, "clean": Media.AUDIO}
 ALONE = {"clean": Media.AUDIO}
-PAIR = [Pair("noisy", "clean")]
+PAIR = [FieldPair("noisy", "clean")]
 
 
 def speech(seed=0, samples=2 * SECOND):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from condgen.cli import app
 from condgen.data import manifest as manifests
 from condgen.data.check_fields import guess_fields, refuse_no_pairs, usual_domains, usual_pairs
-from condgen.data.check_pairs import Pair
+from condgen.data.check_pairs import FieldPair
 from condgen.data.manifest import Manifest
 from condgen.data.media import Media
 from condgen.errors import UserError
@@ -54,7 +54,7 @@ def test_pictures_are_film_strips_where_the_field_says_so(tmp_path):
 def test_clips_are_no_pairs(tmp_path):
     assert usual_pairs(manifest(tmp_path, {"low": "a.mp4", "high": "b.mp4"})) == []
     with pytest.raises(UserError, match="low:high: clips are not compared; leave the pair out"):
-        refuse_no_pairs([Pair("low", "high")], {"low": Media.VIDEO, "high": Media.VIDEO})
+        refuse_no_pairs([FieldPair("low", "high")], {"low": Media.VIDEO, "high": Media.VIDEO})
 
 
 def test_the_command_decodes_clips(tmp_path):
@@ -79,11 +79,11 @@ def test_a_manifest_without_files_is_refused(tmp_path):
 
 def test_usual_pairs_are_known_by_their_names_and_kinds(tmp_path):
     assert usual_pairs(manifest(tmp_path, {"noisy": "a.wav", "clean": "b.flac", "image": "c.png"})) == [
-        Pair("noisy", "clean")
+        FieldPair("noisy", "clean")
     ]
     assert usual_pairs(manifest(tmp_path, {"noisy": "a.wav", "clean": "b.png"})) == []
-    assert usual_pairs(manifest(tmp_path, {"low": "../a.png", "high": "b.png"})) == [Pair("low", "high")]
-    different = Pair("input", "target", same_content=False)
+    assert usual_pairs(manifest(tmp_path, {"low": "../a.png", "high": "b.png"})) == [FieldPair("low", "high")]
+    different = FieldPair("input", "target", same_content=False)
     assert usual_pairs(manifest(tmp_path, {"input": "a.png", "target": "b.png"})) == [different]
     assert usual_pairs(manifest(tmp_path, {"input": "a.wav", "target": "b.wav"})) == []  # nobody knows how they relate
 
@@ -190,4 +190,6 @@ def test_what_is_no_pair_is_refused(tmp_path, text, problem):
 
 
 def test_pairs_that_are_pairs_are_not_refused():
-    refuse_no_pairs([Pair("noisy", "clean"), Pair("low", "high", 4)], {**BOTH, "low": Media.IMAGE, "high": Media.IMAGE})
+    refuse_no_pairs(
+        [FieldPair("noisy", "clean"), FieldPair("low", "high", 4)], {**BOTH, "low": Media.IMAGE, "high": Media.IMAGE}
+    )

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from condgen.data import check_images
 from condgen.data import manifest as manifests
-from condgen.data.check import Demands, Pair, check
+from condgen.data.check import Demands, FieldPair, check
 from condgen.data.check_images import Discriminant, colours, held_out_scores, is_plain
 from condgen.data.downscaling import bicubic_downscale
 from condgen.data.findings import WHOLE_FILE
@@ -63,7 +63,7 @@ def unequal(findings):
 
 
 def low_high(scale, **options):
-    return Pair("low", "high", scale, **options)
+    return FieldPair("low", "high", scale, **options)
 
 
 def by_pillow(kernel):
@@ -156,7 +156,7 @@ def test_nothing_is_said_of_contents_that_cannot_be_told_or_may_differ(tmp_path)
     tiny = bicubic_downscale(scene(1, (60, 60)), 4), scene(2, (60, 60))  # 15 pixels
     assert checked(tmp_path, [(grain, np.repeat(np.repeat(flat, 2, 0), 2, 1))], low_high(2)) == []
     assert checked(tmp_path, [tiny], low_high(4)) == []
-    assert checked(tmp_path, [(scene(3), scene(4))], Pair("input", "target", same_content=False)) == []
+    assert checked(tmp_path, [(scene(3), scene(4))], FieldPair("input", "target", same_content=False)) == []
 
 
 def test_the_middle_of_large_pictures_is_compared(tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_another_scale_in_all_rows_is_one_error(tmp_path):
 
 def test_inputs_and_targets_must_be_of_one_size(tmp_path):
     pairs = [(scene(seed), scene(seed + 50, (160, 128) if seed != 1 else (160, 127))) for seed in range(3)]
-    found = checked(tmp_path, pairs, Pair("input", "target", same_content=False))
+    found = checked(tmp_path, pairs, FieldPair("input", "target", same_content=False))
     assert told(found) == [(2, "160x127 and input is 160x128", True)]
     assert found[0].fix == "make the two of one size"
 
@@ -220,7 +220,7 @@ def test_a_single_pair_is_too_little_to_train_on(tmp_path):
     assert check(manifest, srgan.demands(srgan.DataConfig(), manifest, 4)) == []  # a photo alone is allowed
 
 
-MAP = Pair("input", "target", same_content=False)
+MAP = FieldPair("input", "target", same_content=False)
 
 
 def photo_and_map(seed):

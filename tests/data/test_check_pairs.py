@@ -8,14 +8,14 @@ import soundfile
 from scipy.signal import butter, lfilter, sosfilt
 
 from condgen.data import manifest as manifests
-from condgen.data.check import Demands, Pair, check
+from condgen.data.check import Demands, FieldPair, check
 from condgen.data.findings import WHOLE_FILE
 from condgen.data.manifest import Manifest
 from condgen.data.media import Media
 from condgen.data.mixing import limit_band
 
 RATE = 16000
-DEMANDS = Demands(fields={"noisy": Media.AUDIO, "clean": Media.AUDIO}, pairs=[Pair("noisy", "clean")])
+DEMANDS = Demands(fields={"noisy": Media.AUDIO, "clean": Media.AUDIO}, pairs=[FieldPair("noisy", "clean")])
 HISS = 0.003  # about 25 dB below the speech
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from condgen.data import manifest as manifests
-from condgen.data.check import Demands, Pair, check
+from condgen.data.check import Demands, FieldPair, check
 from condgen.data.check_sets import exchanged
 from condgen.data.findings import WHOLE_FILE
 from condgen.data.manifest import Manifest, Split
@@ -164,7 +164,7 @@ def test_a_hidden_partner_may_be_missing_but_not_damaged(tmp_path):
         fields={"image": Media.IMAGE, "partner": Media.IMAGE},
         optional=["partner"],
         domains=DOMAINS,
-        pairs=[Pair("image", "partner", same_content=False)],
+        pairs=[FieldPair("image", "partner", same_content=False)],
     )
     (finding,) = checked(tmp_path, rows, demands)
     assert (finding.line, finding.problem) == (6, "24x21 and image is 24x20")

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from condgen.data.manifest import Manifest, Split
-from condgen.data.speech_pairs import Pair, find_pairs, prepare_pairs
+from condgen.data.speech_pairs import SpeechPair, find_pairs, prepare_pairs
 from condgen.errors import UserError
 
 RATE = 8000
@@ -34,7 +34,7 @@ def test_pairs_are_found_by_name_whatever_the_folders_are_called(tmp_path):
         record(tmp_path / name)
     record(tmp_path / "clean/other/p1_1.wav")
     pairs, left_out = find_pairs(tmp_path / "noisy", tmp_path / "clean")
-    assert pairs == [Pair(tmp_path / "noisy/n_wav/p1_1.wav", tmp_path / "clean/c_wav/p1_1.flac")]
+    assert pairs == [SpeechPair(tmp_path / "noisy/n_wav/p1_1.wav", tmp_path / "clean/c_wav/p1_1.flac")]
     assert [line.split("/", line.count("/"))[-1] for line in left_out][1:] == [
         "p1_2.wav: has no clean partner",
         "p1_3.wav: has no noisy partner",

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
-from condgen.data.check import Demands, Pair
+from condgen.data.check import Demands, FieldPair
 from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
@@ -98,7 +98,7 @@ def demands(config: RunConfig) -> Demands:
     return Demands(
         fields={"image": Media.IMAGE, "partner": Media.IMAGE},
         optional=("partner",),
-        pairs=[Pair("image", "partner", same_content=False)],
+        pairs=[FieldPair("image", "partner", same_content=False)],
         minimum_sizes={Split.TRAIN: least},
         domains=tuple(Domain),
         splits=splits,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import loading
-from condgen.data.check import Demands, Pair
+from condgen.data.check import Demands, FieldPair
 from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Split
@@ -68,7 +68,7 @@ def demands(config: RunConfig) -> Demands:
     return Demands(
         fields=dict.fromkeys(SIDES, Media.IMAGE),
         minimum_sizes={Split.TRAIN: least},
-        pairs=[Pair(*SIDES, same_content=False)],
+        pairs=[FieldPair(*SIDES, same_content=False)],
         splits=(Split.TRAIN, Split.VALIDATION),
     )
 

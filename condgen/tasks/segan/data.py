@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import audio, loading
-from condgen.data.check import Demands, Pair
+from condgen.data.check import Demands, FieldPair
 from condgen.data.decoded import DecodedCache
 from condgen.data.loading import Draw
 from condgen.data.manifest import Manifest, Row, Split
@@ -169,7 +169,7 @@ def demands(config: RunConfig) -> Demands:
     shortest = int(SHORTEST * config.model.sample_rate)
     return Demands(
         fields={"noisy": Media.AUDIO, "clean": Media.AUDIO},
-        pairs=[Pair("noisy", "clean")],
+        pairs=[FieldPair("noisy", "clean")],
         sample_rate=config.model.sample_rate,
         channels=1,
         minimum_sizes={Split.TRAIN: shortest, Split.VALIDATION: shortest},

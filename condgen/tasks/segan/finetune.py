@@ -17,7 +17,7 @@ from condgen.data.left_out import findings_of
 from condgen.data.manifest import Manifest, Split
 from condgen.data.pairs import NOISY_CLEAN
 from condgen.data.recordings import named_speaker
-from condgen.data.speech_pairs import Pair, prepare_pairs
+from condgen.data.speech_pairs import SpeechPair, prepare_pairs
 from condgen.tasks.segan.data import read_pair
 from condgen.tasks.segan.evaluation import evaluate
 from condgen.tasks.segan.networks import DiscriminatorNorm
@@ -45,7 +45,7 @@ def prepare(source: Path, output: Path, model: Config, *, fraction: float, seed:
     if any(finding.is_error for finding in findings):
         return findings
     splits, speaker = _splits(found.items, fraction, seed)
-    own = {split: [Pair(pair.first, pair.second) for pair in some] for split, some in splits.items()}
+    own = {split: [SpeechPair(pair.first, pair.second) for pair in some] for split, some in splits.items()}
     made = prepare_pairs(own, output, sample_rate=model.sample_rate)
     if speaker:
         _forget_speakers(made.manifest)

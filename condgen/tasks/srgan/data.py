@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from condgen.data import check, loading
-from condgen.data.check import Demands, Pair
+from condgen.data.check import Demands, FieldPair
 from condgen.data.decoded import DecodedCache
 from condgen.data.downscaling import bicubic_downscale, crop_to_multiple
 from condgen.data.image import read_rgb
@@ -101,7 +101,7 @@ def demands(config: DataConfig, manifest: Manifest, scale: int) -> Demands:
     """What `condgen data check` must find before training."""
     splits = (Split.TRAIN, Split.VALIDATION)
     if any("high" in row.fields for row in manifest.all_rows):
-        fields, pairs = {"low": Media.IMAGE, "high": Media.IMAGE}, [Pair("low", "high", scale)]
+        fields, pairs = {"low": Media.IMAGE, "high": Media.IMAGE}, [FieldPair("low", "high", scale)]
     else:
         fields, pairs = {"image": Media.IMAGE}, []
     sizes = {Split.TRAIN: config.crop, Split.VALIDATION: ssim.WINDOW + 2 * scale}
