@@ -16,12 +16,14 @@ from test_published_protocol import ROOT, calls
         ("tfgan", ["--concat"], "concat"),
         ("tfgan", ["--shapes"], "shapes"),
         ("tfgan", ["--shapes", "--concat", "--version2"], "shapes_concat"),
+        ("tfgan", ["--shapes", "--finer"], "shapes_finer"),
         ("tfgan", ["--small", "--data", "mine"], "small"),
         ("text_to_video", ["--data", "mine"], "text_to_video"),
         ("text_to_video", ["--data", "mine", "--small"], "small"),
         ("text_to_video", ["--kinetics", "list", "--videos", "held", "--vgan"], "vgan"),
         ("text_to_video", ["--shapes", "--ablation", "full"], "shapes"),
         ("text_to_video", ["--shapes", "--ablation", "gt2v"], "shapes_gt2v"),
+        ("text_to_video", ["--shapes", "--finer"], "shapes_finer"),
         ("text_to_video", ["--shapes", "--vgan"], "vgan_shapes"),
         ("text_to_video", ["--weizmann", "actions"], "weizmann"),
     ],
@@ -52,6 +54,15 @@ def test_small_networks_reconstruct_before_they_are_judged(tmp_path, options, co
         assert f" train {config}.yaml " in before[0]
         assert f" train {config}.yaml " in games[0]
         assert said.index(before[0]) < said.index(games[0])
+
+
+@pytest.mark.parametrize("recipe", ["tfgan", "text_to_video"])
+def test_finer_goes_on_from_the_game_before_it(tmp_path, recipe):
+    said = calls(tmp_path, recipe, "--stage", "2", "--stop-stage", "3", "--shapes", "--finer")
+    games = [line for line in said if " train shapes" in line]
+    assert [" model " in game for game in games] == [True]  # start_from=.../gan/model
+    (measured,) = [line for line in said if " evaluate " in line]
+    assert measured.startswith("-m condgen evaluate model ")
 
 
 def test_overrides_reach_the_reconstruction_too(tmp_path):
@@ -134,11 +145,18 @@ def test_the_judge_learns_from_other_clips_of_all_sentences(tmp_path):
         ("tfgan", ["--shapes", "--data", "mine"], "--shapes draws its own clips: leave out --data"),
         ("tfgan", ["--shapes", "--mini"], "--shapes and --mini exclude each other: give one of them"),
         ("tfgan", ["--mini", "--concat"], "--concat goes with the paper's size and --shapes: leave out --mini"),
+        ("tfgan", ["--finer"], "--finer goes on from the game of --shapes: give both"),
+        ("tfgan", ["--shapes", "--finer", "--concat"], "--finer and --concat exclude each other: give one of them"),
         ("tfgan", ["--textures", "photos"], "--textures are of --version2: give both"),
         ("text_to_video", [], "the clips are missing: give --kinetics or --data, or draw some by --shapes"),
         ("text_to_video", ["--kinetics", "list"], "--kinetics needs the videos: give their folder with --videos"),
         ("text_to_video", ["--weizmann", "a", "--mini"], "--weizmann and --mini exclude each other: give one of them"),
         ("text_to_video", ["--shapes", "--ablation", "t2v"], "--ablation must be full, gt2v, pt2v or dt2v, got t2v"),
+        (
+            "text_to_video",
+            ["--weizmann", "a", "--finer"],
+            "--finer goes on from the game of --shapes: give both",
+        ),
         ("text_to_video", ["--mini", "--ablation", "dt2v"], "--ablation goes with --shapes"),
         (
             "text_to_video",

@@ -3,7 +3,7 @@
 # README.md beside this file.
 #
 #   recipes/text_to_video/run.sh [--stage 1] [--stop-stage 4] [--kinetics LIST --videos DIR | --data PLACE]
-#                                [--ablation NAME | --vgan] [--judge MODEL] [--output DIR]
+#                                [--finer | --ablation NAME | --vgan] [--judge MODEL] [--output DIR]
 #                                [--small | --weizmann DIR | --shapes | --mini] [key=value ...]
 #
 #   stage 1  prepare data     videos that you hold are cut, your own clips taken, or Moving Shapes drawn
@@ -15,13 +15,14 @@
 #   --kinetics   list of videos, such as t2v_list.txt of the ten classes of the paper; see data_prep/kinetics_captions.py
 #   --videos     of --kinetics: folder of the videos
 #   --data       own captioned clips; see data_prep/captioned_clips.py
+#   --finer      of --shapes, behind it: goes on from its game with near wrong sentences, to the model that ships
 #   --ablation   of --shapes: full (default), gt2v, pt2v or dt2v
 #   --vgan       clips without sentences, the baseline of two streams; at the paper's size, with --shapes or --mini
 #   --judge      classifier of clips that there is; without, one is trained: of actions on the same training clips, as in
 #                the paper, of shapes on other ones
 #   --small      own clips with the networks of --shapes, on two cores
 #   --weizmann   the actions of Weizmann, on two cores; their folder, see data_prep/weizmann.py
-#   --shapes     Moving Shapes with small networks, on two cores: the model that ships
+#   --shapes     Moving Shapes with small networks, on two cores
 #   --mini       a few clips and tiny networks: under a minute, no network access
 #   key=value    overrides for the game and the reconstruction before it, e.g. trainer.seed=1
 set -euo pipefail
@@ -44,7 +45,9 @@ while (($#)); do
     --videos) need "$@"; videos=$2; shift 2 ;;
     --data) need "$@"; data=$2; shift 2 ;;
     --ablation) need "$@"; ablation=$2; shift 2 ;;
-    --vgan) name=vgan; shift ;;
+    --vgan | --finer)
+      [[ $name == gan || $name == "${1#--}" ]] || fail "--$name and $1 exclude each other: give one of them"
+      name=${1#--}; shift ;;
     --judge) need "$@"; judge=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
     --weizmann) need "$@"; choose weizmann; source=$2; shift 2 ;;
@@ -66,7 +69,7 @@ case $ablation in
   full) ;;
   gt2v | pt2v | dt2v)
     [[ $form == shapes ]] || fail "--ablation goes with --shapes"
-    [[ $name == gan ]] || fail "--ablation and --vgan exclude each other: give one of them"
+    [[ $name == gan ]] || fail "--ablation and --$name exclude each other: give one of them"
     name=$ablation ;;
   *) fail "--ablation must be full, gt2v, pt2v or dt2v, got $ablation" ;;
 esac
@@ -77,6 +80,7 @@ if [[ $name == vgan ]]; then
 elif [[ $name != gan ]]; then
   config=shapes_$name
 fi
+[[ $name != finer || $form == shapes ]] || fail "--finer goes on from the game of --shapes: give both"
 output=${output:-runs/text_to_video${form:+_$form}${list:+_kinetics}${data:+_own}}
 manifest=$output/data/manifest.jsonl
 require_condgen
@@ -152,6 +156,7 @@ judged=""
 
 if wanted 2; then
   start=()
+  [[ $name != finer ]] || start=("start_from=$output/gan/model")
   # the paper's size as the paper has it, all at once; and an encoder that learns does so in the game alone
   if [[ -n $form && ($name == gan || $name == gt2v) && " ${overrides[*]-} " != *" model.text_trained=true "* ]]; then
     echo "== stage 2: training, reconstruction before the game"

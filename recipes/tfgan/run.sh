@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # TFGAN, clips of what a sentence says: from captioned clips to a model and its figures. See README.md beside this file.
 #
-#   recipes/tfgan/run.sh [--stage 1] [--stop-stage 4] [--data PLACE] [--version2 [--textures DIR]] [--concat]
-#                        [--judge MODEL] [--output DIR] [--small | --shapes | --mini] [key=value ...]
+#   recipes/tfgan/run.sh [--stage 1] [--stop-stage 4] [--data PLACE] [--version2 [--textures DIR]]
+#                        [--concat | --finer] [--judge MODEL] [--output DIR] [--small | --shapes | --mini]
+#                        [key=value ...]
 #
 #   stage 1  prepare data     Moving Shapes are drawn, or your own clips taken from --data
 #   stage 2  train            the game; where shapes are drawn, also the judge of stage 3
@@ -13,16 +14,17 @@
 #   --version2   Moving Shapes on drifting textures; without, on black
 #   --textures   of --version2: a folder of photos, such as Kylberg's; without, textures are drawn
 #   --concat     the paper's baseline: no text filters, the sentence joins the features at the end alone
+#   --finer      of --shapes, behind it: goes on from its game with near wrong sentences, to the model that ships
 #   --judge      classifier of Moving Shapes' clips that there is; without, one is trained on other clips
 #   --small      own clips with the networks of --shapes, on two cores
-#   --shapes     Moving Shapes with small networks, on two cores: the model that ships
+#   --shapes     Moving Shapes with small networks, on two cores
 #   --mini       a few clips and tiny networks: under a minute, no network access
 #   key=value    overrides for the game, e.g. trainer.seed=1 or model.text.model=glove.42B.300d.txt
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../functions.sh"
-data="" version="" textures="" judge="" output="" form="" name=gan overrides=()
+data="" version="" textures="" judge="" output="" form="" name=gan start=() overrides=()
 
 while (($#)); do
   case $1 in
@@ -31,7 +33,9 @@ while (($#)); do
     --data) need "$@"; data=$2; shift 2 ;;
     --version2) version=2; shift ;;
     --textures) need "$@"; textures=$2; shift 2 ;;
-    --concat) name=concat; shift ;;
+    --concat | --finer)
+      [[ $name == gan || $name == "${1#--}" ]] || fail "--$name and $1 exclude each other: give one of them"
+      name=${1#--}; shift ;;
     --judge) need "$@"; judge=$2; shift 2 ;;
     --output) need "$@"; output=$2; shift 2 ;;
     --small | --shapes | --mini)
@@ -46,10 +50,12 @@ done
 [[ $form != small || -n $data ]] || fail "--small is for your own clips: give --data, or draw some by --shapes"
 [[ $form == "" || $form == small || -z $data ]] || fail "--$form draws its own clips: leave out --data"
 [[ -z $data || -z $version$judge ]] || fail "--version2 and --judge are of Moving Shapes: leave out --data"
-[[ $name == gan || $form == "" || $form == shapes ]] || fail "--concat goes with the paper's size and --shapes: leave out --$form"
+[[ $name != concat || $form == "" || $form == shapes ]] || fail "--concat goes with the paper's size and --shapes: leave out --$form"
+[[ $name != finer || $form == shapes ]] || fail "--finer goes on from the game of --shapes: give both"
 config=${form:-tfgan}
-[[ $name == gan ]] || config=${form:+${form}_}concat
+[[ $name == gan ]] || config=${form:+${form}_}$name
 output=${output:-runs/tfgan${form:+_$form}${version:+_version$version}${data:+_own}}
+[[ $name != finer ]] || start=("start_from=$output/gan/model")
 manifest=$output/data/manifest.jsonl
 require_condgen
 
@@ -85,8 +91,8 @@ fi
 
 if wanted 2; then
   echo "== stage 2: training, the game"
-  condgen train "$here/conf/$config.yaml" "data.manifest=$manifest" ${overrides[@]+"${overrides[@]}"} \
-    -o "$output/$name" --resume
+  condgen train "$here/conf/$config.yaml" "data.manifest=$manifest" ${start[@]+"${start[@]}"} \
+    ${overrides[@]+"${overrides[@]}"} -o "$output/$name" --resume
   if [[ -z $data$judge && $form != mini ]]; then
     echo "== stage 2: training, the judge of stage 3"
     condgen train "$here/conf/judge_shapes.yaml" "data.manifest=$output/judge_data/manifest.jsonl" -o "$output/judge" \
