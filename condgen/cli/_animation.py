@@ -59,8 +59,9 @@ class Animator:
         if not hasattr(self._pipeline, "text_encoder"):
             raise UserError(f"model {model} reads no text; {WITHOUT_TEXT}")
         self._model, self._frames, self.with_gist = model, frames, with_gist
-        if with_gist:
-            self._refuse_no_gist("--gist", "")
+        if with_gist and not self._pipeline.has_gist:
+            fix = "leave --gist out, or take a model that does, e.g. --model gist-shapes"
+            raise UserError(f"model {model} paints no gist; {fix}")
         self._remarks = Remarks(self._pipeline.text_encoder)
 
     @property
@@ -82,12 +83,16 @@ class Animator:
 
         Raises:
             UserError: the text is empty, the encoder knows no word of a text, or a background is given to a model
-                without a gist.
+                whose clips have none of their own.
         """
         request = request_for(asked)
-        if request.gist_text:
-            self._refuse_no_gist("the background" if asked.line else "--background", asked.where)
-        for text in filter(None, (request.text, request.gist_text, request.toward)):
+        if request.background and not self._pipeline.has_background:
+            option = "the background" if asked.line else "--background"
+            raise UserError(
+                f"{asked.where}model {self._model} makes no background apart; leave {option} out, or take a model that "
+                f"does, e.g. --model gist-shapes"
+            )
+        for text in filter(None, (request.text, request.background, request.toward)):
             self._remarks.note(text, asked.where, note)
         return request
 
@@ -101,11 +106,6 @@ class Animator:
         """Raise UserError where so many clips do not fit into memory."""
         if clips * self._pixels * self.scale**2 > MOST_PIXELS:
             raise UserError(f"{target}: {clips} such clips make too large a grid; name a folder, or lower --count")
-
-    def _refuse_no_gist(self, what: str, where: str) -> None:
-        if not self._pipeline.has_gist:
-            fix = f"leave {what} out, or take a model that does, e.g. --model gist-shapes"
-            raise UserError(f"{where}model {self._model} paints no gist; {fix}")
 
 
 def refuse_many(target: Path, clips: int) -> None:

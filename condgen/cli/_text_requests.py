@@ -166,7 +166,7 @@ def _write(part: Sequence[Ready], saves: Iterable[Sequence[Save]], progress: Pro
                     make_folder(path.parent)
                     save(path)
             written += 1
-        except UserError as problem:
+        except (UserError, OSError) as problem:
             if not one.asked.line and one.asked.count == 1:
                 raise
             progress.note(str(problem))

@@ -28,6 +28,9 @@ class Format(StrEnum):
     PNG = "png"  # frames one below the other
 
 
+STEPS = 5  # columns of --to
+
+
 @app.command()
 def animate(
     output: Annotated[
@@ -37,7 +40,7 @@ def animate(
     to: Annotated[
         str | None, typer.Option(metavar="TEXT", help="One grid: the sentences between TEXT and this one, in columns.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=2, max=50, help="Columns of --to.")] = 5,
+    steps: Annotated[int | None, typer.Option(min=2, max=50, help="Columns of --to.", show_default=str(STEPS))] = None,
     requests: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", help="Many texts, one a line, in place of TEXT.")
     ] = None,
@@ -52,7 +55,7 @@ def animate(
         bool, typer.Option("--gist", help="Also write the still picture that the model paints first.")
     ] = False,
     background: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Paint the still background from this text instead.")
+        str | None, typer.Option(metavar="TEXT", help="Take the still background of this text instead.")
     ] = None,
     file_format: Annotated[
         Format | None, typer.Option("--format", help="Of files in a folder; default mp4.", show_default=False)
@@ -63,35 +66,43 @@ def animate(
 ) -> None:
     """Make clips of what a text says.
 
-    condgen animate "a large red circle is moving north" -o circle.mp4
+    condgen animate "a large red circle is moving in a straight line towards
+    north" -o circle.mp4
 
-    condgen animate "a small blue square is moving west" --count 9 -o nine.gif
+    condgen animate "a small blue square is moving in a zigzag path towards
+    west" --count 9 -o nine.gif
 
-    condgen animate "a red circle" --to "a blue square" -o between.mp4
+    condgen animate TEXT --to OTHER -o between.mp4
 
     condgen animate --requests wishes.jsonl --format gif -o clips/
 
-    condgen animate "a red circle" --background "a blue square" --gist
-    --model gist-shapes -o circle.mp4
+    condgen animate TEXT --background OTHER --gist --model gist-shapes -o a.mp4
 
-    A line of --requests is {"text": "a red circle is moving north"}, and if
-    you like "background", "output", a name in the folder, "count" and "seed";
-    the last two are else those of the command line. A bad line is named, and
-    the rest is made.
+    A line of --requests is {"text": TEXT}, and if you like "background",
+    "output", a name in the folder, "count" and "seed"; the last two are else
+    those of the command line. A bad line is named, and the rest is made.
+
+    The shipped models know whole sentences as above, or "a large red circle
+    is moving in a diagonal path in the northeast direction", and no others.
 
     The same text, seed and model give the same clip. With another text the
     noise stays; --count N makes clips from noises 0 to N-1 of the seed.
 
-    --gist writes NAME.gist.png beside each file. It and --background are for
-    models with a gist, such as gist-shapes: the same noise and --background
-    keep the background under another text.
+    --gist writes NAME.gist.png beside each file, of models that paint one,
+    such as gist-shapes. --background, of models with a background of its own
+    such as that, shows what moves before the background that the same noise
+    gives to the other text.
 
     A file's ending says its format: .mp4 .webm .gif or .png. One clip as .png
     is a strip of frames from top to bottom; several are a row of frames each.
     Outputs are replaced.
     """
     from condgen.cli import _animation, _text_requests
+    from condgen.errors import UserError
 
+    if steps is not None and to is None:
+        raise UserError("--steps are the columns of --to; give both, or leave --steps out")
+    columns = steps or STEPS
     is_clip = _is_clip(output, file_format, between=to is not None)
     ending = f".{file_format or Format.MP4}"
     if requests is None:
@@ -104,11 +115,11 @@ def animate(
 
     target, companion = Path(output), _animation.GIST if gist else ""
     if is_clip and (requests is not None or to is not None or count > 1):
-        _animation.refuse_many(target, sum(one.count for one in asked) * (steps if to else 1))
+        _animation.refuse_many(target, sum(one.count for one in asked) * (columns if to else 1))
         if skip_existing and all(path.exists() for path in (target, target.with_suffix(companion or target.suffix))):
             print(f"{output}: skipped (already there)", file=sys.stderr)
         elif to is not None:
-            _animation.animate_between(asked[0], steps, load(), target, fps=fps)
+            _animation.animate_between(asked[0], columns, load(), target, fps=fps)
         else:
             _animation.animate_grid(asked, problems, load(), target, fps=fps)
         return

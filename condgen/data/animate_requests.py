@@ -3,7 +3,7 @@
 A file of requests is JSON Lines; `text` is needed, the rest is not:
 
     {"text": "a red circle moves north", "output": "north.mp4", "count": 1, "seed": 0}
-    {"text": "a red circle moves north", "background": "a blue square moves west"}
+    {"text": "a red bird flies off", "background": "a bird in the snow"}
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from condgen.data.request_lines import file_name, read_lines, refuse_misfits, sh
 from condgen.errors import UserError
 
 FIELDS = ("text", "background", "output", "count", "seed")
-EXAMPLE = "a red circle moves north"
+EXAMPLE = "a large red circle is moving in a straight line towards north"
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,18 @@ class Request:
 
     text: str
     number: int = 0  # of the noise: the same number and seed give the same noise whatever the text is
-    gist_text: str = ""  # the background is painted from this sentence; empty: from `text`
+    background: str = ""  # the sentence of the still background; empty: `text`
     toward: str = ""  # another sentence; the clip's is between `text` and this one
     share: float = 0.0  # 0..1: how far from `text` to `toward`
+
+
+def refuse_unfit(request: Request) -> None:
+    """Raise UserError for a request without text, or of a share outside [0, 1]."""
+    for text in (request.text, request.toward or request.text):
+        if not text.strip():
+            raise UserError("a request needs a text; say what is to be seen")
+    if not 0 <= request.share <= 1:
+        raise UserError(f"the share of {request.toward!r} must lie in [0, 1], got {request.share}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Asked:
     """Clips as a user asks for them; nothing has been held against a model yet."""
 
     text: str
-    background: str = ""  # as `Request.gist_text`
+    background: str = ""  # as of `Request`
     toward: str = ""  # not in files: between two sentences is a figure
     output: str | None = None  # the file's name in the output folder
     count: int = 1  # noises 0 to count - 1
@@ -82,4 +91,4 @@ def request_for(asked: Asked) -> Request:
     text, background, toward = (" ".join(one.split()) for one in (asked.text, asked.background, asked.toward))
     if not text:
         raise UserError(f"{asked.where}the text is empty; say what is to be seen")
-    return Request(text, gist_text=background, toward=toward)
+    return Request(text, background=background, toward=toward)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from condgen.errors import UserError
 
 LARGEST_COUNT = 1_000_000
 LARGEST_SEED = 2**63 - 1
+LONGEST_NAME = 200  # bytes of a file's or folder's name: systems take 255, and a number and an ending may be added
 
 Asked = TypeVar("Asked")
 
@@ -120,6 +122,13 @@ def file_name(name: Any, writable: Collection[str], *, fallback: str) -> str | N
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise UserError(f"output {name!r} leaves the output folder; give a name inside it")
+    try:
+        longest = max(len(os.fsencode(part)) for part in path.parts)
+    except UnicodeEncodeError:
+        raise UserError(f"output {name!r} has characters that no file's name can have; give another name") from None
+    if longest > LONGEST_NAME:
+        long = f"is longer than the {LONGEST_NAME} bytes that a name may have"
+        raise UserError(f"output {shown(name)} {long}; shorten it")
     if path.suffix and path.suffix.lower() not in writable:
         raise UserError(f"output {name!r}: the ending must be one of {' '.join(writable)}, or none for {fallback}")
     return name

@@ -7,7 +7,7 @@ bias, which has no effect there but counts in the published numbers of parameter
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +33,15 @@ class Scene(NamedTuple):
     mask: Tensor  # (B, 1, T, S, S) in [0, 1]: how much of the foreground is seen
     background: Tensor  # (B, 3, S, S) in [-1, 1]
 
+    @classmethod
+    def of(cls, foreground: Tensor, mask: Tensor, background: Tensor) -> Self:
+        """Blended: mask * foreground + (1 - mask) * background (section 3.2)."""
+        clip = mask * foreground + (1 - mask) * background[:, :, None]
+        return cls(clip, foreground, mask, background)
+
 
 class TwoStream(nn.Module):
-    """mask * foreground + (1 - mask) * background (section 3.2): 16,245,383 parameters as published.
+    """A moving foreground with its mask, and a still background: 16,245,383 parameters as published.
 
     The two heads of the foreground's stream, colour and mask, are one layer: the features are read once.
 
@@ -61,9 +67,7 @@ class TwoStream(nn.Module):
         start = start[:, :, None, None] if start.ndim == 2 else start
         background = torch.tanh(self.still(start).float())
         colour, mask = self.moving(start[:, :, None]).float().split([3, 1], dim=1)
-        foreground, mask = torch.tanh(colour), torch.sigmoid(mask)
-        clip = mask * foreground + (1 - mask) * background[:, :, None]
-        return Scene(clip, foreground, mask, background)
+        return Scene.of(torch.tanh(colour), torch.sigmoid(mask), background)
 
 
 class Trunk(nn.Module):

@@ -124,7 +124,7 @@ train_reconstruction() {
     settings+=("optimizers.$player.learning_rate=1e-3" "optimizers.$player.betas=[0.9,0.99]")
     settings+=("optimizers.$player.schedule=constant")
   done
-  [[ $form == mini ]] || settings+=(trainer.iterations=3000 trainer.ema_decay=0.99)
+  [[ $form == mini ]] || settings+=(trainer.iterations=2000 trainer.ema_decay=0.99)
   [[ $form != shapes ]] || settings+=(trainer.batch_size=32)
   condgen train "$here/conf/$config.yaml" "data.manifest=$manifest" "${settings[@]}" \
     -o "$output/$name/reconstruction" --resume

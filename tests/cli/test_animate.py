@@ -32,12 +32,12 @@ class Filmmaker:
     size, frames, text_encoder = SIZE, FRAMES, ENCODER
 
     def __init__(self, *, has_gist=True):
-        self.has_gist, self.asked = has_gist, []
+        self.has_gist, self.has_background, self.asked = has_gist, has_gist, []
 
     def gists(self, requests, *, seed=0):
         grounds = []
         for request in requests:
-            ground = colour(request.gist_text or request.text).clone()
+            ground = colour(request.background or request.text).clone()
             ground[1] += (10 * request.number + seed) / 127.5
             grounds.append(ground[:, None, None].expand(3, SIZE, SIZE))
         return torch.stack(grounds)
@@ -79,7 +79,7 @@ def test_one_clip_as_a_strip_of_frames(animate, tmp_path):
     for number in range(FRAMES):
         expected[number, 4:8, number : number + 4] = (255, 0, 0)
     np.testing.assert_array_equal(strip, expected.reshape(strip.shape))
-    assert animate.model.asked == [(3, [Request("a red bird", gist_text="a blue bird")])]
+    assert animate.model.asked == [(3, [Request("a red bird", background="a blue bird")])]
 
 
 @pytest.mark.parametrize("name", ["one.mp4", "one.webm"])
@@ -168,7 +168,7 @@ def test_between_two_sentences(animate):
     assert animate(*arguments, "--gist", "-o", "between.png") == (0, "", "")
     ((_, requests),) = animate.model.asked
     assert [(one.number, one.share) for one in requests] == [(row, share) for row in (0, 1) for share in (0, 0.5, 1)]
-    assert {(one.text, one.toward, one.gist_text) for one in requests} == {("a red bird", "a blue bird", "")}
+    assert {(one.text, one.toward, one.background) for one in requests} == {("a red bird", "a blue bird", "")}
     figure = pixels("between.png")
     assert figure.shape[0] == 4 + 6 * 20, "a row a clip, and its sentence on the left"
     squares = [figure[4 + 20 * row + 6, -4 * 20 + 2].tolist() for row in range(3)]
@@ -243,13 +243,18 @@ def test_a_grid_that_does_not_fit_into_memory(animate, monkeypatch):
     refused(animate("a red bird", "--count", "4", "-o", "a.png"), "4 such clips make too large a grid")
 
 
+def test_columns_without_a_second_sentence(animate):
+    refused(animate("a red bird", "--steps", "7", "-o", "a.png"), "--steps are the columns of --to; give both")
+
+
 def test_models_that_make_no_such_thing(animate, tmp_path):
     animate.model = Filmmaker(has_gist=False)
     assert animate("a red bird", "-o", "a.png")[0] == 0
-    for option in (("--gist",), ("--background", "a blue bird")):
-        refused(animate("a red bird", *option, "-o", "b.png"), f"paints no gist; leave {option[0]} out, or take")
+    refused(animate("a red bird", "--gist", "-o", "b.png"), "paints no gist; leave --gist out, or take")
+    error = refused(animate("a red bird", "--background", "a blue bird", "-o", "b.png"))
+    assert "makes no background apart; leave --background out, or take" in error
     file = wishes(tmp_path / "w.jsonl", {"text": "a red bird", "background": "a bird"}, {"text": "a red bird"})
-    error = refused(animate("--requests", file, "-o", "out"), f"{file}:1: model tfgan-shapes paints no gist")
+    error = refused(animate("--requests", file, "-o", "out"), f"{file}:1: model tfgan-shapes makes no background apart")
     assert error.splitlines()[-1] == "1 done, 0 skipped (already there), 1 failed"
     animate.model = object()
     refused(animate("a red bird", "--model", "segan", "-o", "b.png"), "model segan makes no clips from text")
@@ -285,8 +290,10 @@ def test_a_model_with_a_gist_keeps_its_background_under_another_text(monkeypatch
 
     for name, text, more in (("a", "a red bird", []), ("b", "a blue bird", ["--background", "a red bird"])):
         assert animate(text, "--gist", *more, "-o", f"{name}.png") == (0, "", "")
+    assert animate("a blue bird", "--gist", "-o", "plain.png") == (0, "", "")
     assert pixels("a.png").shape == pixels("b.png").shape == (16 * 16, 16, 3)
-    np.testing.assert_array_equal(pixels("a.gist.png"), pixels("b.gist.png"))
+    np.testing.assert_array_equal(pixels("b.gist.png"), pixels("plain.gist.png"))
+    assert (pixels("b.png") != pixels("plain.png")).any()
     assert np.ptp(pixels("a.gist.png")) > 0
     assert (pixels("a.png") != pixels("b.png")).any()
     refused(animate("a red bird", "--frames", "8", "-o", "c.mp4"), "makes clips of 16 frames, not of 8")

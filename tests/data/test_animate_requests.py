@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from condgen.data.animate_requests import Asked, Request, read_requests, request_for
+from condgen.data.animate_requests import EXAMPLE, Asked, Request, read_requests, request_for
 from condgen.errors import UserError
 
 
@@ -26,7 +26,7 @@ def test_lines_state_what_the_command_line_does_not(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("7", 'is no request; write an object such as {"text": "a red circle moves north"}, not 7'),
+        ("7", f'is no request; write an object such as {{"text": "{EXAMPLE}"}}, not 7'),
         ('{"txt": "a"}', "unknown field 'txt'; did you mean 'text'? known are text, background, output, count, seed"),
         ('{"output": "a.mp4"}', "has no text"),
         ('{"text": "a", "text": "b"}', "'text' is given twice"),
@@ -36,6 +36,9 @@ def test_lines_state_what_the_command_line_does_not(tmp_path):
         ('{"text": "a", "seed": -1}', "seed must be a whole number from 0"),
         ('{"text": "a", "output": "../b.mp4"}', "leaves the output folder"),
         ('{"text": "a", "output": "b.jpg"}', "the ending must be one of"),
+        ('{"text": "a", "output": "\\ud800.mp4"}', "characters that no file's name can have"),
+        (f'{{"text": "a", "output": "{"x" * 300}.mp4"}}', "longer than the 200 bytes that a name may have; shorten it"),
+        (f'{{"text": "a", "output": "{"x" * 300}/a.mp4"}}', "longer than the 200 bytes"),
         ('{"text": "a", "output": "b.jpg"}', "or none for .webm"),
     ],
 )

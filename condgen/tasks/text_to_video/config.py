@@ -94,6 +94,8 @@ class Config:
     reconstruction_squared: bool = False  # by squared errors; absolute ones of a small object whose place is not known
     # are least where there is none
     reconstruction_alone: bool = False  # no discriminator plays: a stage to start the game from
+    background_weight: float = 0.0  # of the background's error from each pixel's median over the true clip: without it
+    # the two streams may come exchanged, the still one with what moves. Not published
     prior_share: float = 0.5  # of clips from a gist of N(0, I), as at inference; the others: of the true gist's code
     mask_weight: float = 0.0  # of the mask's mean, so that the background shows; VGAN's 0.1
     r1_weight: float = 0.0  # of the gradient penalty at real clips; needs discriminator.norm none or instance
@@ -103,7 +105,8 @@ class Config:
         refuse_other_sizes(self.frames, self.size)
         if self.stride < 0:
             raise ValueError(f"stride must be 0 or more frames, got {self.stride}")
-        refuse_below(self, 0, "gist_weight", "divergence_weight", "reconstruction_weight", "mask_weight", "r1_weight")
+        refuse_below(self, 0, "gist_weight", "divergence_weight", "reconstruction_weight", "background_weight")
+        refuse_below(self, 0, "mask_weight", "r1_weight")
         if not 0 <= self.wrong_weight <= 1:
             raise ValueError(f"wrong_weight must lie in [0, 1], got {self.wrong_weight}")
         if not 0 <= self.prior_share < 1:

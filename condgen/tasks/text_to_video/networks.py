@@ -57,13 +57,9 @@ class Generator(nn.Module):
         self.gist, self.reader, self.gist_detached = gist, reader, gist_detached
         self.streams = TwoStream(reader.channels + motion_channels, width=width, frames=frames, size=size)
 
-    def forward(self, noise: Noise, condition: Condition, *, gist_condition: Condition | None = None) -> Drawn:
-        """condition.vector (B, text_width).
-
-        Args:
-            gist_condition: of other sentences, from which the gists are painted.
-        """
-        gist = None if self.gist is None else self.gist(noise.gist, gist_condition or condition)
+    def forward(self, noise: Noise, condition: Condition) -> Drawn:
+        """condition.vector (B, text_width)."""
+        gist = None if self.gist is None else self.gist(noise.gist, condition)
         seen = gist.detach() if self.gist_detached and gist is not None else gist
         return Drawn(self.streams(concat_vector(noise.motion, self.reader(seen, condition))), gist)
 

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from condgen.conditioning.condition import Condition
 from condgen.config import Precision
-from condgen.data.animate_requests import Request
+from condgen.data.animate_requests import Request, refuse_unfit
 from condgen.errors import UserError
 from condgen.latent.noise import numbered_noise
+from condgen.networks.two_stream import Scene
 from condgen.runtime.device import channels_last, choose_device, choose_precision
 from condgen.tasks.text_to_video.config import build_generator
-from condgen.tasks.text_to_video.networks import Generator, Noise
+from condgen.tasks.text_to_video.networks import Drawn, Generator, Noise
 from condgen.text import encoder
 from condgen.text.encoder import SentenceEncoder
 from condgen.text.remarks import warn_of
@@ -48,6 +49,8 @@ class Pipeline:
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: of the convolutions.
     """
+
+    has_background = True
 
     def __init__(
         self,
@@ -87,8 +90,8 @@ class Pipeline:
             frames: of each clip; 0, or as many as in training: this model makes no others.
 
         Raises:
-            UserError: a request has no text, its text holds nothing that the encoder can read, or it asks for a
-                background of its own where there are no gists; or other frames are wanted.
+            UserError: a request has no text, its text holds nothing that the encoder can read, or its share is none; or
+                other frames are wanted.
         """
         if frames not in (0, self.frames):
             raise UserError(f"this model makes clips of {self.frames} frames, not of {frames}; leave --frames out")
@@ -96,8 +99,8 @@ class Pipeline:
 
     def parts(self, requests: Sequence[Request], *, seed: int = 0) -> Parts:
         """As `animate`, with what the clips are made of. Raises UserError likewise."""
-        vectors, gist_vectors = self._sentences(requests)
-        return self.animate_vectors(vectors, self._noise_of(requests, seed), gist_vectors=gist_vectors)
+        vectors, backgrounds = self._sentences(requests)
+        return self.animate_vectors(vectors, self._noise_of(requests, seed), background_vectors=backgrounds)
 
     @torch.inference_mode()
     def gists(self, requests: Sequence[Request], *, seed: int = 0) -> Tensor:
@@ -108,7 +111,7 @@ class Pipeline:
         """
         if not self.has_gist:
             raise UserError("this model paints no gist; take one of task text_to_video that was trained with gist=true")
-        _, vectors = self._sentences(requests)
+        vectors, _ = self._sentences(requests)
         codes, made = self._noise_of(requests, seed).gist, [torch.empty(0, 3, self.size, self.size)]
         for rows in _portions(len(vectors)):
             with self._autocast():
@@ -134,35 +137,40 @@ class Pipeline:
         return Noise(*drawn.split([self.config.gist_code, channels], dim=1))
 
     @torch.inference_mode()
-    def animate_vectors(self, vectors: Tensor, noise: Noise, *, gist_vectors: Tensor | None = None) -> Parts:
+    def animate_vectors(self, vectors: Tensor, noise: Noise, *, background_vectors: Tensor | None = None) -> Parts:
         """Sentence vectors (N, width) and noise of N clips to clips and their parts.
 
         Args:
-            gist_vectors: (N, width) of the sentences that the gists are painted from; without, the same.
+            background_vectors: (N, width) of sentences; what moves is then seen before the backgrounds that these get
+                of the same noise.
         """
-        gist_vectors = vectors if gist_vectors is None else gist_vectors
         made = [self._nothing()]
         for rows in _portions(len(vectors)):
             gist, motion = (one[rows].to(self.device) for one in noise)
-            told, painted = (Condition(vector=one[rows].to(self.device)) for one in (vectors, gist_vectors))
-            with self._autocast():
-                drawn = self._generator(Noise(gist, motion), told, gist_condition=painted)
+            drawn = self._drawn(Noise(gist, motion), vectors[rows])
+            scene = drawn.scene
+            if background_vectors is not None:
+                other = self._drawn(Noise(gist, motion), background_vectors[rows]).scene
+                scene = Scene.of(scene.foreground, scene.mask, other.background)
             gists = made[0].gist if drawn.gist is None else drawn.gist
-            made.append(Parts(*(one.float().cpu() for one in (*drawn.scene, gists))))
+            made.append(Parts(*(one.float().cpu() for one in (*scene, gists))))
         return Parts(*(torch.cat(parts) for parts in zip(*made, strict=True)))
 
-    def _sentences(self, requests: Sequence[Request]) -> tuple[Tensor, Tensor]:
-        """Vectors of what the clips, and of what their gists are to show, (N, width) each."""
+    def _drawn(self, noise: Noise, vectors: Tensor) -> Drawn:
+        with self._autocast():
+            return self._generator(noise, Condition(vector=vectors.to(self.device)))
+
+    def _sentences(self, requests: Sequence[Request]) -> tuple[Tensor, Tensor | None]:
+        """Vectors of what the clips, and of what their backgrounds are to show, (N, width); None: the same."""
         for request in requests:
-            if not request.text.strip():
-                raise UserError("a request needs a text")
-            if request.gist_text and not self.has_gist:
-                raise UserError("this model paints no gist, so no background from another text; leave it out")
+            refuse_unfit(request)
         texts = self.vectors([one.text for one in requests])
         toward = self.vectors([one.toward or one.text for one in requests])
         told = torch.lerp(texts, toward, torch.tensor([float(one.share) for one in requests])[:, None])
-        backgrounds = self.vectors([one.gist_text or one.text for one in requests])
-        own = torch.tensor([not one.gist_text for one in requests], dtype=torch.bool)[:, None]
+        if not any(one.background for one in requests):
+            return told, None
+        backgrounds = self.vectors([one.background or one.text for one in requests])
+        own = torch.tensor([not one.background for one in requests], dtype=torch.bool)[:, None]
         return told, torch.where(own, told, backgrounds)
 
     def _noise_of(self, requests: Sequence[Request], seed: int) -> Noise:

@@ -130,18 +130,22 @@ class TextToVideo(Task):
         losses = {"adversarial": self.objective.generator(self.discriminator(clip, condition), real)}
         if posterior is not None:
             losses |= self._gist_losses(batch, made, posterior)
-        if self.config.mask_weight:
-            losses["mask"] = self.config.mask_weight * made.scene.mask.mean()
-        return losses
+        return losses | self._mask_loss(made)
 
     def reconstruction_loss(self, batch: Batch | TokenBatch) -> Losses:
         """L_CVAE and L_RECON, of every clip; nothing is judged."""
         condition = sentence_condition(self.text_encoder, batch)
         made, posterior = self.draw(batch, condition)
-        return self._gist_losses(batch, made, posterior)
+        return self._gist_losses(batch, made, posterior) | self._mask_loss(made)
+
+    def _mask_loss(self, made: Drawn) -> Losses:
+        """VGAN's, so that the background shows."""
+        shown = made.scene.mask.mean()
+        self.observe(foreground=shown.detach())
+        return {"mask": self.config.mask_weight * shown} if self.config.mask_weight else {}
 
     def _gist_losses(self, batch: Batch | TokenBatch, made: Drawn, posterior: Posterior) -> Losses:
-        """L_CVAE = -E log p(first frame | z, t) + KL, with a Gaussian p and as a mean over values; and L_RECON.
+        """L_CVAE = -E log p(first frame | z, t) + KL, with a Gaussian p and as a mean over values; L_RECON; background.
 
         A divergence near 0 says that the sentence alone paints, always the same blurred picture.
         """
@@ -151,9 +155,12 @@ class TextToVideo(Task):
             "gist": config.gist_weight * F.mse_loss(made.gist[:tied], frame),
             "divergence": config.gist_weight * config.divergence_weight * divergence / frame[0].numel(),
         }
+        error = F.mse_loss if config.reconstruction_squared else F.l1_loss
         if config.reconstruction_weight:
-            error = F.mse_loss if config.reconstruction_squared else F.l1_loss
             losses["reconstruction"] = config.reconstruction_weight * error(made.scene.clip[:tied], clip)
+        if config.background_weight:
+            still = clip.median(dim=2).values  # of what passes by, no pixel sees much
+            losses["background"] = config.background_weight * error(made.scene.background[:tied], still)
         return losses
 
     # -- the discriminator -------------------------------------------------------------------------------------------

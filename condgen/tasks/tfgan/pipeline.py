@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from condgen.config import Precision
-from condgen.data.animate_requests import Request
+from condgen.data.animate_requests import Request, refuse_unfit
 from condgen.errors import UserError
 from condgen.latent.noise import numbered_noise
 from condgen.runtime.device import channels_last, choose_device, choose_precision
@@ -46,7 +46,7 @@ class Pipeline:
         precision: of the convolutions.
     """
 
-    has_gist = False
+    has_gist = has_background = False
 
     def __init__(
         self,
@@ -156,13 +156,9 @@ class Pipeline:
         return made.transpose(1, 2)
 
     def _refuse_unfit(self, request: Request) -> None:
-        for text in (request.text, request.toward or request.text):
-            if not text.strip():
-                raise UserError("a request needs a text; say what is to be seen")
-        if request.gist_text:
+        refuse_unfit(request)
+        if request.background:
             raise UserError(
                 f"this model has no background of its own sentence; the request for {request.text!r} names "
-                f"{request.gist_text!r}: take a text_to_video model"
+                f"{request.background!r}: take a text_to_video model"
             )
-        if not 0 <= request.share <= 1:
-            raise UserError(f"the share of {request.toward!r} must lie in [0, 1], got {request.share}")

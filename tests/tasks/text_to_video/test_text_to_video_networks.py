@@ -69,15 +69,6 @@ def test_sentence_motion_and_gist_are_heard(options):
         assert (drawn.scene.clip - other.scene.clip).abs().max() > 1e-6
 
 
-def test_the_gist_can_be_another_sentences():
-    make = generator()
-    chance, told, other = noise(make), sentences(), sentences()
-    drawn, plain = make(chance, told, gist_condition=other), make(chance, told)
-    torch.testing.assert_close(drawn.gist, make.gist(chance.gist, other))
-    torch.testing.assert_close(plain.gist, make.gist(chance.gist, told))
-    assert (drawn.scene.clip - plain.scene.clip).abs().max() > 1e-6
-
-
 @pytest.mark.parametrize("detached", [False, True])
 def test_clips_losses_reach_the_gist_where_it_is_not_detached(detached):
     make = generator(gist_detached=detached)

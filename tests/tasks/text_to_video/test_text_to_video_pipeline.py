@@ -58,11 +58,16 @@ def test_a_clip_and_its_parts():
 
 def test_the_background_of_another_sentence():
     made = pipeline()
-    requests = [Request(RED, gist_text=BLUE)], [Request(RED)], [Request(BLUE)]
+    requests = [Request(RED, background=BLUE)], [Request(RED)], [Request(BLUE)]
     mixed, red, blue = (made.parts(one) for one in requests)
-    torch.testing.assert_close(mixed.gist, blue.gist)
-    assert differ(mixed.gist, red.gist)
-    assert differ(mixed.clip, blue.clip)
+    torch.testing.assert_close(mixed.background, blue.background)
+    for name in ("foreground", "mask", "gist"):
+        torch.testing.assert_close(getattr(mixed, name), getattr(red, name))
+    blended = red.mask * red.foreground + (1 - red.mask) * blue.background[:, :, None]
+    torch.testing.assert_close(mixed.clip, blended)
+    assert differ(mixed.clip, red.clip)
+    both = made.parts([Request(RED), Request(RED, background=BLUE)])
+    torch.testing.assert_close(both.clip, torch.cat([red.clip, mixed.clip]))
 
 
 def test_sentences_between_two():
@@ -91,14 +96,16 @@ def test_a_model_without_gists():
     assert made.parts([Request(RED), Request(BLUE)]).gist.shape == (0, 3, 16, 16)
     with pytest.raises(UserError, match="this model paints no gist; take one"):
         made.gists([Request(RED)])
-    with pytest.raises(UserError, match="no background from another text"):
-        made.animate([Request(RED, gist_text=BLUE)])
+    mixed, blue = (made.parts([one]) for one in (Request(RED, background=BLUE), Request(BLUE)))
+    torch.testing.assert_close(mixed.background, blue.background)
 
 
 def test_requests_that_are_refused():
     made = pipeline()
     with pytest.raises(UserError, match="needs a text"):
         made.animate([Request("  ")])
+    with pytest.raises(UserError, match="must lie in"):
+        made.animate([Request(RED, toward=BLUE, share=2.0)])
     with pytest.raises(UserError, match="clips of 16 frames, not of 20"):
         made.animate([Request(RED)], frames=20)
 

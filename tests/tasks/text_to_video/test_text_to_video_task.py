@@ -163,7 +163,8 @@ def test_the_penalty_of_a_trained_encoder_is_computed_in_either_precision():
 
 
 def test_clips_are_reconstructed_before_any_is_judged():
-    task, batch = made({"reconstruction_alone": True, "reconstruction_squared": True, "gist_weight": 2.0})
+    weights = {"gist_weight": 2.0, "background_weight": 3.0}
+    task, batch = made({"reconstruction_alone": True, "reconstruction_squared": True, **weights})
     with_grey(task)
     with torch.no_grad():
         task.gist_encoder.mean_and_log_variance.bias[:3] = 1.0
@@ -175,6 +176,8 @@ def test_clips_are_reconstructed_before_any_is_judged():
             "gist": 2 * batch.clip[:, :, 0].square().mean().item(),
             "divergence": 2 * 1.5 / (3 * 16 * 16),
             "reconstruction": 0.1 * batch.clip.square().mean().item(),
+            "background": 3 * batch.clip.sort(dim=2).values[:, :, 7].square().mean().item(),  # the eighth of 16
+            "mask": 0.1 * 0.5,
         }
     )
     with pytest.raises(ValueError, match="reconstruction_alone needs a gist"):

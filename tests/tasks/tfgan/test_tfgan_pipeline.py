@@ -76,7 +76,7 @@ def test_portions_do_not_matter(pipeline, monkeypatch):
         (Request(RED, toward=" "), "needs a text"),
         (Request("?"), "has no words"),
         (Request("zwei grosse"), "no word that this model knows"),
-        (Request(RED, gist_text=BLUE), "no background of its own"),
+        (Request(RED, background=BLUE), "no background of its own"),
         (Request(RED, toward=BLUE, share=1.5), "must lie in"),
     ],
 )
