@@ -15,6 +15,7 @@ from PIL import Image
 
 from condgen.data import captioned_clip_preparation, picture_grid
 from condgen.data.captions import sentences_of, spread
+from condgen.data.clip_windows import needed
 from condgen.data.findings import Finding
 from condgen.data.manifest import Manifest, Split
 from condgen.errors import UserError
@@ -41,7 +42,8 @@ def prepare(source: Path, output: Path, model: Any, *, fraction: float, seed: in
     Raises:
         UserError: there are no captioned clips, or a split is left without one.
     """
-    return captioned_clip_preparation.prepare(source, output, fraction=fraction, seed=seed)
+    frames = needed(model.frames, model.stride)
+    return captioned_clip_preparation.prepare(source, output, frames=frames, fraction=fraction, seed=seed)
 
 
 def measure(pipeline: Any, config: RunConfig) -> tuple[dict[str, dict[str, float]], list[str]]:

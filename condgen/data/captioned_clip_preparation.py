@@ -16,10 +16,12 @@ from condgen.data.files import sha256_of
 from condgen.data.findings import Finding, Found
 from condgen.data.left_out import findings_of
 from condgen.data.media import Media
+from condgen.data.pair_folders import error
 from condgen.data.pair_preparation import ItemKind, contents_of, prepare_items
 from condgen.data.preparation import Prepared
 from condgen.data.video import count_frames, open_video, read_clip
 from condgen.data.video_output import write_video
+from condgen.errors import UserError
 
 STRIP = ".png"
 SIDE = 256  # pixels of a strip's frames at most: models make smaller ones, and a strip of 1000 is still opened
@@ -70,12 +72,13 @@ def prepare_clips(clips: Sequence[CaptionedFile], output: Path, *, fraction: flo
     return prepare_items([clips], output, kind, fraction, seed)
 
 
-def prepare(source: Path, output: Path, *, fraction: float, seed: int) -> list[Finding]:
+def prepare(source: Path, output: Path, *, frames: int, fraction: float, seed: int) -> list[Finding]:
     """Write somebody's own clips and a manifest below `output`, unless there are errors among the findings.
 
     Args:
         source: in one of `captioned_folders.CLIP_LAYOUTS`.
         output: the folder to make.
+        frames: that a clip must have.
         fraction: part kept for validation where nothing is.
         seed: of the choice.
 
@@ -83,10 +86,26 @@ def prepare(source: Path, output: Path, *, fraction: float, seed: int) -> list[F
         UserError: the source cannot be read, or as `prepare_clips`.
     """
     found = find_clips(source)
-    if any(finding.is_error for finding in found.findings):
-        return [*found.findings]
+    findings = [*found.findings, *_unusable(found.items, frames)]
+    if any(finding.is_error for finding in findings):
+        return findings
     made = prepare_clips(found.items, output, fraction=fraction, seed=seed)
-    return [*found.findings, *findings_of(made.left_out)]
+    return [*findings, *findings_of(made.left_out)]
+
+
+def _unusable(clips: Sequence[CaptionedFile], frames: int) -> list[Finding]:
+    """Which cannot be decoded, and which are too short: all of them at once, whatever else is wrong."""
+    findings = []
+    for clip in clips:
+        try:
+            count = count_frames(clip.path)
+        except UserError as problem:
+            findings += findings_of([str(problem)])
+        else:
+            if count < frames:
+                fix = "take the clip out, or give a longer one"
+                findings.append(error(clip.path, f"{count} frames, and the model learns from {frames}", fix))
+    return findings
 
 
 def _contents(path: Path) -> str:

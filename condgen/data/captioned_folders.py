@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def find_captioned(source: Path, columns: Columns | None = None, media: Media = 
         except UserError as problem:
             path, _, rest = str(problem).partition(": ")
             findings.append(error(path, *rest.split("; ", 1)))
-    return Found(tuple(items), (*findings, *_twins(files)))
+    return Found(tuple(items), (*findings, *_twins(files), *_texts_alone(root, files, media)))
 
 
 def refuse_inside(source: Path, output: Path) -> None:
@@ -117,6 +117,16 @@ def _text_beside(path: Path) -> Path | None:
     stem = _without_ending(path)
     texts = (stem.with_name(f"{stem.name}{suffix}") for suffix in TEXTS)
     return next((text for text in texts if text.is_file()), None)
+
+
+def _texts_alone(root: Path, files: Sequence[Placed], media: Media) -> Iterator[Finding]:
+    """One note of all texts that no file has; some may be no captions at all."""
+    known = {_text_beside(file.path) for file in files}
+    alone = sorted(path for path in root.rglob("*") if path.suffix in TEXTS and path.is_file() and path not in known)
+    if alone:
+        several = f"{len(alone)} texts have no {media} of their name, this one first" if len(alone) > 1 else ""
+        problem = several or f"no {media} has the name of this text"
+        yield replace(error(alone[0], problem, "add what is missing; else they are not used"), is_error=False)
 
 
 def _without_ending(path: Path) -> Path:

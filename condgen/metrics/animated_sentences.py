@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from condgen.data.animate_requests import Request
 from condgen.data.captions import sentences_of, spread
 from condgen.data.clip_figure import write_figures
 from condgen.data.manifest import Manifest, Row, Split
+from condgen.data.moving_shapes import Motion
 from condgen.data.picture_grid import to_uint8
 from condgen.metrics import moving_shapes
 from condgen.metrics.clip_judge import ALL, SEEN, UNSEEN, ClipJudge
@@ -100,13 +102,14 @@ class Captioned:
 def look(pipeline: Pipeline, real: Captioned, folder: Path, name: str) -> Report:
     """A look during training: measures of one clip for each row, and figures `folder/name.png` and `.gif`.
 
-    Those of `evaluate` that need no weights; of Moving Shapes of all rows together.
+    Those of `evaluate` that need no weights; of Moving Shapes of all rows together. What is no number is left out.
     """
     made = animated(pipeline, real.sentences)
     measures = sample_measures(pipeline, real.some(_IN_TRAINING)) | {MOVEMENT: movement(made, real.clips)}
     if are_shapes(real.rows):
         measures |= moving_shapes.measure(made, real.rows)
     shown = figures(pipeline, real.some(_SHOWN), folder, name)
+    measures = {name: value for name, value in measures.items() if not math.isnan(value)}
     return Report(measures, {"true, made": torch.from_numpy(shown).permute(2, 0, 1)})
 
 
@@ -157,8 +160,8 @@ def evaluate(
         their row says, by head and `together`: see `ClipJudge.measure`.
     fid, kid: between single frames of what was made and of the rows' own clips.
 
-    What can be right or wrong also apart, for rows whose like training has `seen`, and those whose it has not; and of
-    all the rows' own clips, as `REAL`.
+    What can be right or wrong also apart, for rows whose like training has `seen`, those whose it has not, and those of
+    each `Motion`; and of all the rows' own clips, as `REAL`.
 
     Args:
         also: of `FURTHER`.
@@ -199,6 +202,8 @@ def obedience(made: np.ndarray, real: Captioned) -> dict[str, dict[str, float]]:
     groups = {ALL: range(len(real.rows))}
     for name, seen in ((SEEN, True), (UNSEEN, False)):
         groups[name] = [place for place, row in enumerate(real.rows) if row.fields.get("seen") is seen]
+    for motion in Motion:
+        groups[motion.value] = [place for place, row in enumerate(real.rows) if row["motion"] == motion]
     table = {
         name: moving_shapes.measure(made[list(places)], [real.rows[place] for place in places])
         for name, places in groups.items()

@@ -41,8 +41,8 @@ def rows(output, split):
     return Manifest.read(output / "manifest.jsonl").rows(split)
 
 
-def wanted(source, output):
-    return prepare(source, output, fraction=0.5, seed=0)
+def wanted(source, output, frames=4):
+    return prepare(source, output, frames=frames, fraction=0.5, seed=0)
 
 
 def problems(source, output):
@@ -107,7 +107,7 @@ def test_large_frames_are_reduced(tmp_path):
         (tmp_path / f"in/{name}.txt").write_text(name)
         for number in range(2):
             Image.new("RGB", (300, 280), (number, ord(name), 0)).save(tmp_path / f"in/{name}/{number}.jpg")
-    assert wanted(tmp_path / "in", tmp_path / "out") == []
+    assert wanted(tmp_path / "in", tmp_path / "out", frames=2) == []
     (row,) = rows(tmp_path / "out", Split.TRAIN)
     with Image.open(row.path("clip")) as image:
         assert image.size == (256, 512)
@@ -171,6 +171,21 @@ def test_what_is_missing_is_a_finding_and_nothing_is_written(tmp_path):
     assert not out.exists()
     with pytest.raises(UserError, match="there is no folder or table"):
         wanted(tmp_path / "nowhere", out)
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path):
+    source = own(tmp_path / "in", "one", "", "three")
+    strip(source / "0.png", 0, frames=3)
+    (source / "3.mp4").write_bytes(b"no video")
+    (source / "3.txt").write_text("four")
+    (source / "alone.txt").write_text("five")
+    found = {finding.file.rpartition("/")[2]: finding for finding in wanted(source, tmp_path / "out")}
+    assert found["0.png"].problem == "3 frames, and the model learns from 4"
+    assert found["1.png"].problem == "no caption"
+    assert found["3.mp4"].is_error
+    assert found["alone.txt"].problem == "no video has the name of this text"
+    assert [name for name, finding in found.items() if not finding.is_error] == ["alone.txt"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_damaged_clips_are_errors_and_repeated_ones_notes(tmp_path):

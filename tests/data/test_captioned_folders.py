@@ -28,7 +28,6 @@ def test_a_text_file_beside_each_picture(tmp_path):
         "deep/b.png": "",
         "deep/b.caption": "three",
         "c.png": "",
-        "notes.txt": "x",
     }
     found = find_captioned(write(tmp_path, **files))
     assert found.findings == ()
@@ -69,6 +68,10 @@ def test_what_is_unclear_or_missing_is_said(tmp_path):
     (write(tmp_path / "latin", **{"a.png": ""}) / "a.txt").write_bytes(b"V\xf6gel")
     (finding,) = find_captioned(tmp_path / "latin").findings
     assert (finding.file, finding.fix) == (str(tmp_path / "latin/a.txt"), "save it as UTF-8")
+    alone = find_captioned(write(tmp_path / "alone", **{"a.png": "", "a.txt": "one", "b.txt": "two", "c.txt": "three"}))
+    assert [(one.file, one.problem, one.is_error) for one in alone.findings] == [
+        (str(tmp_path / "alone/b.txt"), "2 texts have no image of their name, this one first", False)
+    ]
     assert "no image files" in find_captioned(write(tmp_path / "empty", **{"a.txt": "one"})).findings[0].problem
     with pytest.raises(UserError, match="there is no folder or table"):
         find_captioned(tmp_path / "none")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from condgen import config, training
 from condgen.data.manifest import Manifest
+from condgen.data.moving_shapes import Motion
 from condgen.data.moving_shapes_set import Drawing, draw_moving_shapes
 from condgen.errors import UserError
 from condgen.metrics.animated_sentences import (
@@ -81,12 +82,14 @@ def test_samples_by_hand(manifest):
 def test_true_clips_obey_and_exchanged_ones_do_not(manifest):
     real = real_of(manifest)
     table = obedience(real.clips, real)
-    assert table.keys() == {"mean", "seen", "unseen", "real clips"}
+    assert table.keys() == {"mean", "seen", "unseen", *Motion, "real clips"}
     assert all(tuple(values) == PIXELS and set(values.values()) == {1} for values in table.values())
     made = real.clips.copy()
     unseen = [place for place, row in enumerate(real.rows) if not row["seen"]]
     made[unseen] = 0
     table = obedience(made, real)
+    zigzag = [not row["seen"] for row in real.rows if row["motion"] == Motion.ZIGZAG]
+    assert table["zigzag"]["together"] == pytest.approx(1 - np.mean(zigzag))
     assert [table[name]["together"] for name in ("seen", "unseen", "real clips")] == [1, 0, 1]
     assert table["mean"]["together"] == pytest.approx(1 - len(unseen) / len(real.rows))
 
@@ -119,7 +122,7 @@ def test_the_table(manifest, judge, monkeypatch):
     table, lines = evaluate(Remembers(real), manifest, "test", (), {"judge": judge})
     assert lines == []
     groups = ["mean", "seen", "unseen", "real clips"]
-    assert list(table) == [*groups, *(f"judge: {group}" for group in groups)]
+    assert list(table) == [*groups[:3], *Motion, groups[3], *(f"judge: {group}" for group in groups)]
     circles = np.mean([row["shape"] == "circle" for row in real.rows])
     for name in ("mean", "real clips"):
         assert table[f"judge: {name}"] == dict.fromkeys(("shape", "together"), pytest.approx(circles))

@@ -95,7 +95,7 @@ class Config:
     # are least where there is none
     reconstruction_alone: bool = False  # no discriminator plays: a stage to start the game from
     background_weight: float = 0.0  # of the background's error from each pixel's median over the true clip: without it
-    # the two streams may come exchanged, the still one with what moves. Not published
+    # the two streams may come exchanged, the still one with what moves. None without a gist; not published
     prior_share: float = 0.5  # of clips from a gist of N(0, I), as at inference; the others: of the true gist's code
     mask_weight: float = 0.0  # of the mask's mean, so that the background shows; VGAN's 0.1
     r1_weight: float = 0.0  # of the gradient penalty at real clips; needs discriminator.norm none or instance

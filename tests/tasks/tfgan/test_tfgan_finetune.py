@@ -65,8 +65,9 @@ def prepared(captions, left_out):
     """Own clips as a run sees them, those of `left_out` apart; its config."""
     for folder, texts in (("train", captions), ("val", left_out)):
         own_clips(texts, Path("own", folder), first=len(folder))
-    assert finetune.prepare(Path("own"), Path("data"), None, fraction=0.1, seed=0) == []
-    return resolve({"task": "tfgan", "data": {"manifest": "data/manifest.jsonl"}})
+    config = resolve({"task": "tfgan", "model": {"frames": 4}, "data": {"manifest": "data/manifest.jsonl"}})
+    assert finetune.prepare(Path("own"), Path("data"), config.model, fraction=0.1, seed=0) == []
+    return config
 
 
 def test_sentences_that_only_one_of_the_models_can_read(model):
