@@ -2,8 +2,8 @@
 
 A file of requests is JSON Lines; `text` is needed, the rest is not:
 
-    {"text": "a red circle moves north", "output": "north.mp4", "count": 1, "seed": 0}
-    {"text": "a red bird flies off", "background": "a bird in the snow"}
+    {"text": "a red bird flies off", "output": "bird.mp4", "count": 1, "seed": 0}
+    {"text": "a red bird flies off", "background": "a bird sits in the snow"}
 """
 
 from __future__ import annotations
