@@ -141,7 +141,7 @@ class TextToVideo(Task):
     def _mask_loss(self, made: Drawn) -> Losses:
         """VGAN's, so that the background shows."""
         shown = made.scene.mask.mean()
-        self.observe(foreground=shown.detach())
+        self.observe(foreground=shown)
         return {"mask": self.config.mask_weight * shown} if self.config.mask_weight else {}
 
     def _gist_losses(self, batch: Batch | TokenBatch, made: Drawn, posterior: Posterior) -> Losses:
