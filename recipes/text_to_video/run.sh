@@ -18,8 +18,8 @@
 #   --finer      of --shapes, behind it: goes on from its game with near wrong sentences, to the model that ships
 #   --ablation   of --shapes: full (default), gt2v, pt2v or dt2v
 #   --vgan       clips without sentences, the baseline of two streams; at the paper's size, with --shapes or --mini
-#   --judge      classifier of clips that there is; without, one is trained: of actions on the same training clips, as in
-#                the paper, of shapes on other ones
+#   --judge      classifier of clips that there is, for --shapes judge-shapes, which ships; without, one is trained: of
+#                actions on the same training clips, as in the paper, of shapes on other ones
 #   --small      own clips with the networks of --shapes, on two cores
 #   --weizmann   the actions of Weizmann, on two cores; their folder, see data_prep/weizmann.py
 #   --shapes     Moving Shapes with small networks, on two cores

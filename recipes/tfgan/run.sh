@@ -15,7 +15,8 @@
 #   --textures   of --version2: a folder of photos, such as Kylberg's; without, textures are drawn
 #   --concat     the paper's baseline: no text filters, the sentence joins the features at the end alone
 #   --finer      of --shapes, behind it: goes on from its game with near wrong sentences, to the model that ships
-#   --judge      classifier of Moving Shapes' clips that there is; without, one is trained on other clips
+#   --judge      classifier of Moving Shapes' clips that there is, such as judge-shapes, which ships, for those on black;
+#                without, one is trained on other clips
 #   --small      own clips with the networks of --shapes, on two cores
 #   --shapes     Moving Shapes with small networks, on two cores
 #   --mini       a few clips and tiny networks: under a minute, no network access

@@ -114,3 +114,14 @@ def test_requests_that_are_refused():
 def test_a_model_folder_is_complete(tmp_path, example_name):
     made = condgen.load(str(tiny_model(tmp_path, "text_to_video", example_name)), device="cpu")
     assert made.animate([Request(RED)]).isfinite().all()
+
+
+def test_the_streams_of_the_model_that_ships_are_not_exchanged():
+    made = condgen.load("gist-shapes", device="cpu")
+    colours, shapes = ("red", "blue", "white"), ("circle", "square")
+    sentences = [
+        f"a large {one} {other} is moving in a straight line towards north" for one in colours for other in shapes
+    ]
+    parts = made.parts([Request(sentence) for sentence in sentences])
+    assert parts.mask.mean() < 0.2, "the mask opens where the shape is"
+    assert (parts.background < -0.5).float().mean() > 0.95, "the ground is black"
