@@ -117,7 +117,7 @@ def file_name(name: Any, writable: Collection[str], *, fallback: str) -> str | N
     """
     if name is None:
         return None
-    if not isinstance(name, str) or not name.strip() or "\0" in name or name.endswith("/"):
+    if not isinstance(name, str) or not name.strip() or "\0" in name or name.endswith("/") or not Path(name).name:
         raise UserError(f'output must be a file\'s name such as "one{fallback}", not {name!r}')
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:

@@ -35,6 +35,7 @@ def test_lines_state_what_the_command_line_does_not(tmp_path):
         ('{"text": "a", "count": 0}', "count must be a whole number from 1"),
         ('{"text": "a", "seed": -1}', "seed must be a whole number from 0"),
         ('{"text": "a", "output": "../b.mp4"}', "leaves the output folder"),
+        ('{"text": "a", "output": "."}', "output must be a file's name such as"),
         ('{"text": "a", "output": "b.jpg"}', "the ending must be one of"),
         ('{"text": "a", "output": "\\ud800.mp4"}', "characters that no file's name can have"),
         (f'{{"text": "a", "output": "{"x" * 300}.mp4"}}', "longer than the 200 bytes that a name may have; shorten it"),
